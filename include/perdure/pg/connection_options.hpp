@@ -1,0 +1,88 @@
+// How to reach a server.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace perdure::pg {
+
+/// How to reach a server and how long to try. Setters return the object, so that they chain.
+class connection_options
+{
+public:
+    connection_options() = default;
+
+    /// Options with a connection string and all else as it is.
+    explicit connection_options(std::string dsn) : dsn_{std::move(dsn)} {}
+
+    /// A libpq connection string: a URI or `keyword=value` pairs; empty means libpq's defaults and
+    /// `PG…` variables. Several hosts and `target_session_attrs=read-write` are understood. What it
+    /// does not name is filled in: application_name `perdure`, TCP keepalives after 10 s (every 5
+    /// s, three times), tcp_user_timeout 15 s; client_encoding is always UTF8. A `connect_timeout`
+    /// in it has no effect: see below.
+    connection_options& dsn(std::string value)
+    {
+        dsn_ = std::move(value);
+        return *this;
+    }
+    const std::string& dsn() const noexcept { return dsn_; }
+
+    /// Time for the whole of connecting: names, all hosts, TLS and authentication. Default 10 s.
+    connection_options& connect_timeout(std::chrono::steady_clock::duration value)
+    {
+        connect_timeout_ = value;
+        return *this;
+    }
+    std::chrono::steady_clock::duration connect_timeout() const noexcept
+    {
+        return connect_timeout_;
+    }
+
+    /// The session's `statement_timeout`, sent when connecting. Unset by default: the server's
+    /// setting holds, and transactions set their own. A pooling proxy may refuse it.
+    connection_options& statement_timeout(std::chrono::milliseconds value)
+    {
+        statement_timeout_ = value;
+        return *this;
+    }
+    const std::optional<std::chrono::milliseconds>& statement_timeout() const noexcept
+    {
+        return statement_timeout_;
+    }
+
+    /// Whether statements are prepared once a connection (default) or sent in full each time, as
+    /// transaction-pooling proxies need it.
+    connection_options& prepared_statements(bool value)
+    {
+        prepared_statements_ = value;
+        return *this;
+    }
+    bool prepared_statements() const noexcept { return prepared_statements_; }
+
+    /// Where libpq's blocking calls of connecting run (name resolution, reading files, TLS). They
+    /// must end before the execution context of the connection is destroyed: stop and join this
+    /// executor's threads first. Unset by default: one thread for each execution context, started
+    /// by its first connect and joined when it is destroyed.
+    connection_options& blocking_executor(boost::asio::any_io_executor value)
+    {
+        blocking_executor_ = std::move(value);
+        return *this;
+    }
+    const boost::asio::any_io_executor& blocking_executor() const noexcept
+    {
+        return blocking_executor_;
+    }
+
+private:
+    std::string dsn_;
+    std::chrono::steady_clock::duration connect_timeout_ = std::chrono::seconds{10};
+    std::optional<std::chrono::milliseconds> statement_timeout_;
+    bool prepared_statements_ = true;
+    boost::asio::any_io_executor blocking_executor_;
+};
+
+} // namespace perdure::pg

@@ -1,0 +1,135 @@
+// A bounded set of connections that coroutines share.
+#pragma once
+
+#include <perdure/pg/connection.hpp>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace perdure::pg {
+
+/// How large a pool is and how long it lets wait. Setters return the object, so that they chain.
+class pool_options
+{
+public:
+    pool_options() = default;
+
+    /// Options with these connections and all else as it is.
+    explicit pool_options(connection_options value) : connection_{std::move(value)} {}
+
+    /// How each connection is made.
+    pool_options& connection(connection_options value)
+    {
+        connection_ = std::move(value);
+        return *this;
+    }
+    const connection_options& connection() const noexcept { return connection_; }
+
+    /// Most connections at a time, at least 1. Default 8.
+    pool_options& size(std::size_t value)
+    {
+        size_ = value == 0 ? 1 : value;
+        return *this;
+    }
+    std::size_t size() const noexcept { return size_; }
+
+    /// How long `acquire` waits for a connection to become free; connecting has its own time limit.
+    /// Default 5 s.
+    pool_options& acquire_timeout(std::chrono::steady_clock::duration value)
+    {
+        acquire_timeout_ = value;
+        return *this;
+    }
+    std::chrono::steady_clock::duration acquire_timeout() const noexcept
+    {
+        return acquire_timeout_;
+    }
+
+private:
+    connection_options connection_;
+    std::size_t size_ = 8;
+    std::chrono::steady_clock::duration acquire_timeout_ = std::chrono::seconds{5};
+};
+
+namespace detail {
+class pool_state;
+}
+
+/// A connection lent by a pool; goes back when this is destroyed. One that is not clean (lost,
+/// cancelled half way, in a transaction) is dropped instead. May outlive the pool.
+class pooled_connection
+{
+public:
+    pooled_connection(std::shared_ptr<detail::pool_state> pool, connection lent) noexcept;
+    pooled_connection(pooled_connection&&) noexcept;
+    pooled_connection& operator=(pooled_connection&&) noexcept;
+    ~pooled_connection();
+
+    connection* operator->() noexcept { return &*connection_; }
+    connection& operator*() noexcept { return *connection_; }
+
+    /// Gives the connection back now; this object is empty afterwards.
+    void release() noexcept;
+
+private:
+    std::shared_ptr<detail::pool_state> pool_;
+    std::optional<connection> connection_;
+};
+
+/// Connections to one server, made when they are needed. Everything runs on the pool's executor,
+/// which must not run handlers in parallel. Idle connections leave nothing pending there.
+/// Destroying the pool closes it; coroutines that wait in it end with errc::closed.
+class pool
+{
+public:
+    pool(boost::asio::any_io_executor executor, pool_options options);
+    pool(const pool&) = delete;
+    pool& operator=(const pool&) = delete;
+    ~pool();
+
+    /// Lends a connection: an idle one (replaced silently if the server ended it meanwhile), a new
+    /// one, or, when all are lent, the next that comes back, first come first served. Throws
+    /// `error` with errc::pool_timed_out, which says how many are lent and how the last attempt to
+    /// connect failed; errc::closed; or what `connection::connect` throws, to the caller for whom
+    /// it was tried. A cancelled wait takes no connection.
+    boost::asio::awaitable<pooled_connection> acquire();
+
+    /// Runs a pipeline on a connection of its own. Throws as `acquire` and `connection::run` do.
+    boost::asio::awaitable<pipeline_result> run(pipeline statements);
+
+    /// Runs one statement on a connection of its own. Throws as `acquire` and `connection::execute`
+    /// do.
+    template <class... A>
+    boost::asio::awaitable<result> execute(const statement& s, const A&... arguments)
+    {
+        pipeline one;
+        one.add(s, arguments...);
+        return run_one(state_, std::move(one));
+    }
+
+    /// Closes the idle connections and ends the waits with errc::closed; lent connections are
+    /// closed when they come back. Idempotent.
+    void close() noexcept;
+
+    /// Connections that exist or are being made.
+    std::size_t size() const noexcept;
+
+    /// Those of them that are not lent.
+    std::size_t idle() const noexcept;
+
+    boost::asio::any_io_executor get_executor() const noexcept;
+
+private:
+    static boost::asio::awaitable<result> run_one(
+        std::shared_ptr<detail::pool_state> state, pipeline one);
+
+    std::shared_ptr<detail::pool_state> state_;
+};
+
+} // namespace perdure::pg
