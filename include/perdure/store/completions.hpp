@@ -1,0 +1,104 @@
+// What a worker reports of the tasks it claimed, and what came of the report.
+#pragma once
+
+#include <perdure/store/identifiers.hpp>
+#include <perdure/store/tasks.hpp>
+
+#include <perdure/workflow/decision.hpp>
+#include <perdure/workflow/defaults.hpp>
+#include <perdure/workflow/event.hpp>
+#include <perdure/workflow/payload.hpp>
+#include <perdure/workflow/timestamp.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace perdure::store {
+
+/// What came of a report.
+enum class completion_status
+{
+    confirmed,  ///< it is durable
+    lease_lost, ///< the task was not the reporter's any more; nothing was changed
+    rejected    ///< the server refuses what is in it; nothing was changed
+};
+
+/// A workflow task that was run: everything here is stored in one transaction, or nothing.
+struct workflow_completion
+{
+    instance_key instance{};
+    std::string id;
+    std::string queue; ///< of the workflow: where its next task will be, and activities without one
+    claim_token token{};
+    /// What the task is claimed under if it goes on at once; see `workflow_completed::more`.
+    claim_token next_token{};
+    std::int32_t run = 1;
+    std::int32_t history_length = 0;    ///< before this completion
+    std::vector<std::int64_t> consumed; ///< numbers of the arrived events that `events` holds
+    std::vector<event> events;          ///< to append
+    std::vector<scheduled_activity> activities;
+    std::optional<timestamp> next_timer;
+    std::optional<perdure::finish> finish;
+    /// The new lease of a task that goes on.
+    std::chrono::milliseconds lease = defaults::lease;
+};
+
+/// What came of a `workflow_completion`.
+struct workflow_completed
+{
+    completion_status status = completion_status::confirmed;
+    std::string reason; ///< rejected: the server's words
+    /// Events arrived meanwhile: the task stays claimed, under the completion's next token, and
+    /// goes on with `arrived`. Always false for a run that ended; the next run of one that was
+    /// continued is a task like any other.
+    bool more = false;
+    std::vector<arrived_event> arrived;
+    timestamp now{}; ///< the database's clock, when confirmed
+};
+
+/// Gives a workflow task back as it was.
+struct workflow_release
+{
+    instance_key instance{};
+    std::string queue;
+    claim_token token{};
+    std::chrono::milliseconds delay{0}; ///< until it may be claimed again
+    std::string problem;       ///< shown by the instance's state; empty: leaves what is there
+    bool count_attempt = true; ///< whether this claim counts as an attempt
+};
+
+/// How an attempt of an activity ended.
+struct activity_completion
+{
+    std::int64_t id = 0;
+    instance_key instance{};
+    std::int32_t run = 1;
+    std::int32_t operation = 0;
+    std::string name;
+    std::string workflow_queue;
+    std::string queue;
+    claim_token token{};
+    enum class outcome
+    {
+        completed, ///< data is the value
+        failed,    ///< data is the failure document
+        retry,     ///< another attempt after `delay`
+        release    ///< back as it was after `delay`, the attempt not counted
+    } outcome = outcome::completed;
+    payload data;
+    std::chrono::milliseconds delay{0};
+    std::string problem; ///< retry, release: shown by the instance's state; empty: leaves it
+};
+
+/// What came of an `activity_completion`. A result whose instance has finished, or is in a later
+/// run, is `confirmed` and dropped: nobody waits for it.
+struct activity_completed
+{
+    completion_status status = completion_status::confirmed;
+    std::string reason; ///< rejected: the server's words
+};
+
+} // namespace perdure::store

@@ -1,0 +1,25 @@
+// What names an instance and a claim inside the store.
+#pragma once
+
+#include <cstdint>
+
+namespace perdure::store {
+
+/// The number of an instance's row: never used again, not even when the id is. Orders instances by
+/// creation.
+enum class instance_key : std::int64_t
+{
+};
+
+/// What a claim leaves in its row, and what extending and completing must show. Drawn at random, so
+/// that it differs from every other claim's even after the database was restored to an earlier
+/// state. Never 0.
+enum class claim_token : std::int64_t
+{
+};
+
+/// Draws a token: 64 random bits of the operating system's source, never 0. Throws
+/// boost::uuids::entropy_error when that source fails.
+claim_token draw_token();
+
+} // namespace perdure::store

@@ -1,0 +1,116 @@
+// What clients ask for and get: instances, signals, states and results.
+#pragma once
+
+#include <perdure/store/identifiers.hpp>
+
+#include <perdure/workflow/decision.hpp>
+#include <perdure/workflow/payload.hpp>
+#include <perdure/workflow/timestamp.hpp>
+
+#include <boost/uuid/uuid.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace perdure::store {
+
+/// An instance to create. Ids, names and sizes are checked by the caller: see
+/// perdure/workflow/checks.hpp.
+struct new_instance
+{
+    std::string id;
+    std::string workflow;
+    std::string queue;
+    payload arguments; ///< a JSON array
+    payload metadata;  ///< comes back with every task and state; may be empty
+    /// Drawn once for each start and sent again with every repetition of it, so that it happens
+    /// once.
+    boost::uuids::uuid start_key{};
+};
+
+/// What came of a start.
+struct created
+{
+    instance_key instance{};
+    std::int32_t run = 1;
+    enum class status
+    {
+        created,       ///< `instance` is new
+        repeated,      ///< `instance` was created by an earlier start with this key
+        already_exists ///< nothing was created: `instance` has the id, and was active
+    } status = status::created;
+};
+
+/// A signal to send.
+struct signal_request
+{
+    std::string id; ///< of the instance that is active
+    std::string name;
+    payload data;
+    /// Drawn once for each signal and sent again with every repetition of it, so that it arrives
+    /// once.
+    boost::uuids::uuid key{};
+};
+
+/// What came of a signal.
+enum class signal_status
+{
+    delivered, ///< the instance will see it, unless it finishes without looking
+    repeated,  ///< an earlier signal with this key was delivered
+    not_found  ///< no active instance has the id
+};
+
+/// What becomes of an instance.
+enum class instance_status : std::int16_t
+{
+    running = 0,
+    completed = 1,
+    failed = 2
+};
+
+/// `running`, `completed` or `failed`.
+std::string_view to_string(instance_status) noexcept;
+
+/// The status of such a name; nothing for any other text.
+std::optional<instance_status> parse_instance_status(std::string_view name) noexcept;
+
+/// What is known of an instance.
+struct instance_state
+{
+    instance_key instance{};
+    std::string id;
+    std::string workflow;
+    std::string queue;
+    instance_status status = instance_status::running;
+    std::int32_t run = 1;
+    std::int32_t history_length = 0; ///< events of the current or last run
+    std::int64_t history_bytes = 0;  ///< of the payloads in them
+    std::int64_t pending_events = 0; ///< that arrived and were not looked at
+    std::string problem;             ///< why it does not get on; empty while it does
+    timestamp created_at{};
+    std::optional<timestamp> finished_at;
+    payload metadata;
+};
+
+/// Which instances to list. Newest first.
+struct list_request
+{
+    std::optional<instance_status> status;
+    std::optional<std::string> workflow;
+    std::optional<std::string> queue;
+    std::optional<instance_key> before; ///< goes on where a page ended: its last instance
+    std::int32_t limit = 100;
+};
+
+/// How an instance ended.
+struct instance_result
+{
+    instance_key instance{};
+    enum finish::kind kind = finish::kind::completed; ///< completed or failed
+    payload data;                                     ///< the result, or the failure document
+};
+
+} // namespace perdure::store

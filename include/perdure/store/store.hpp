@@ -1,0 +1,141 @@
+// The durable task protocol: every statement of the library, behind typed operations on batches.
+#pragma once
+
+#include <perdure/store/types.hpp>
+
+#include <perdure/pg/pool.hpp>
+#include <perdure/pg/result.hpp>
+#include <perdure/pg/statement.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace perdure::store {
+
+/// The earliest instant at which something of a queue may be claimed; see
+/// `store::safety_statement`.
+struct due_queue
+{
+    bool activities = false; ///< else workflow tasks
+    std::string queue;
+    timestamp visible_at{};
+};
+
+/// Reads the rows of `store::safety_statement`. Throws pg::error (errc::bad_value) for others.
+std::vector<due_queue> read_due_queues(const pg::result& rows);
+
+/** Instances, their histories and their tasks in one schema of a database.
+ *
+ *  Every operation takes a batch; a batch of one is no special case. Results are in the order of
+ *  the arguments. An operation is one round trip while nothing is in its way. The batch is the unit
+ *  of commit, the item is the unit of failure: an item that lost its lease, that the server refuses
+ *  or that is locked by a stranger is set apart, and the others are committed without it.
+ *
+ *  Nothing is believed before its commit is confirmed. When the connection is lost in between, the
+ *  outcome is found out on another one.
+ *
+ *  Errors, where nothing else is said, are those of pg::pool::acquire and pg::connection::run. The
+ *  operations that report work (`complete`, `release`) do not throw while the database cannot be
+ *  reached, is starting, or has no resources left: they go on trying, less and less often, at most
+ *  every second, until it answers, they are cancelled, or the pool is closed.
+ *
+ *  Cancellation ends an operation with `boost::asio::error::operation_aborted`; what it was about
+ *  to change may or may not be changed then.
+ *
+ *  Thread safety: none; all of it runs on the pool's executor. The pool and the announcer must
+ *  outlive the store and its operations, the store its operations.
+ */
+class store
+{
+public:
+    /// Does no I/O.
+    /// \param schema the PostgreSQL schema that holds the tables, and the name of the channel that
+    ///     is notified. Throws pg::error (errc::bad_value) when it cannot be a name.
+    store(pg::pool& pool, std::string schema, announcer& announcements);
+    store(const store&) = delete;
+    store& operator=(const store&) = delete;
+    ~store();
+
+    /// Makes sure that the schema is there and fits this library. \throws pg::error
+    /// errc::schema_missing, errc::schema_too_new or errc::migration_changed, in one sentence.
+    boost::asio::awaitable<void> check_schema();
+
+    /// Creates instances, each with a task that can be claimed at once. Of several starts of one id
+    /// exactly one creates it while it is active; a start that repeats a key gives what the first
+    /// one gave, also when the instance has finished meanwhile. A lost connection is repaired by
+    /// sending the starts again with their keys.
+    /// \throws pg::error errc::server_error also when the server refuses an instance for what is in
+    ///     it (the others are created then); errc::commit_unknown when it could not be found out.
+    boost::asio::awaitable<std::vector<created>> create(std::vector<new_instance> instances);
+
+    /// Claims workflow tasks that are due, with their events. Changes nothing and uses no
+    /// transaction id when there is none. Not durable: what is lost with the server is claimed
+    /// again.
+    boost::asio::awaitable<claimed<workflow_task>> claim_workflow_tasks(claim_request request);
+
+    /// Claims activity tasks that are due, likewise, and counts their attempt.
+    boost::asio::awaitable<claimed<activity_task>> claim_activity_tasks(claim_request request);
+
+    /// The events of a run behind the first `after`, in order; empty when there is none.
+    boost::asio::awaitable<std::vector<event>> load_history(
+        instance_key instance, std::int32_t run, std::int32_t after = 0);
+
+    /// Extends leases, from now. Never waits for a lock; not durable.
+    boost::asio::awaitable<std::vector<extension>> extend(
+        std::vector<workflow_lease> leases, std::chrono::milliseconds lease);
+
+    /// Extends leases of activities, likewise.
+    boost::asio::awaitable<std::vector<extension>> extend(
+        std::vector<activity_lease> leases, std::chrono::milliseconds lease);
+
+    /// Stores what workflow tasks came to.
+    boost::asio::awaitable<std::vector<workflow_completed>> complete(
+        std::vector<workflow_completion> completions);
+
+    /// Stores what activity attempts came to, and delivers results to their workflows.
+    boost::asio::awaitable<std::vector<activity_completed>> complete(
+        std::vector<activity_completion> completions);
+
+    /// Gives workflow tasks back.
+    boost::asio::awaitable<std::vector<completion_status>> release(
+        std::vector<workflow_release> releases);
+
+    /// Delivers signals to active instances, in this order for each instance. A lost connection is
+    /// repaired by sending them again with their keys.
+    /// \throws pg::error as `create`.
+    boost::asio::awaitable<std::vector<signal_status>> signal(std::vector<signal_request> signals);
+
+    /// What is known of the id's active instance or, without one, of the last that finished.
+    boost::asio::awaitable<std::optional<instance_state>> state(std::string id);
+
+    /// What is known of an instance.
+    boost::asio::awaitable<std::optional<instance_state>> state(instance_key instance);
+
+    /// A page of instances, newest first.
+    boost::asio::awaitable<std::vector<instance_state>> list(list_request request);
+
+    /// The events of a run (by default the last) of what `state(id)` finds; empty when there is
+    /// none.
+    boost::asio::awaitable<std::vector<event>> history(
+        std::string id, std::optional<std::int32_t> run = {});
+
+    /// How instances ended: those of the given that have, in no order.
+    boost::asio::awaitable<std::vector<instance_result>> results(
+        std::vector<instance_key> instances);
+
+    /// For the listener's session: reads, for each queue that has tasks, the earliest instant at
+    /// which one may be claimed. Rows: `read_due_queues`. Cheap, however many tasks there are.
+    const pg::statement& safety_statement() const noexcept;
+
+private:
+    class implementation;
+    std::unique_ptr<implementation> implementation_;
+};
+
+} // namespace perdure::store

@@ -1,0 +1,114 @@
+// What a worker claims: tasks, and the leases it holds on them.
+#pragma once
+
+#include <perdure/store/identifiers.hpp>
+
+#include <perdure/workflow/activity_options.hpp>
+#include <perdure/workflow/defaults.hpp>
+#include <perdure/workflow/event.hpp>
+#include <perdure/workflow/payload.hpp>
+#include <perdure/workflow/timestamp.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace perdure::store {
+
+/// What to claim.
+struct claim_request
+{
+    /// Queues, looked at in this order until `limit` is reached. Rotate them from claim to claim,
+    /// or the last ones starve while the first are full.
+    std::vector<std::string> queues;
+    /// Most tasks to claim, at least 1.
+    std::int32_t limit = 1;
+    /// How long they belong to the claimant without an extension, counted by the database from the
+    /// claim. The claimant counts it from before it asked.
+    std::chrono::milliseconds lease = defaults::lease;
+};
+
+/// What was claimed, and when to look again.
+template <class T>
+struct claimed
+{
+    std::vector<T> tasks;
+    /// The earliest instant at which a row of these queues may be claimed, leases that end included
+    /// (this claim's own too); nothing when the queues are empty. An instant that is past means
+    /// that another transaction holds the row just now and may put it back without a word.
+    std::optional<timestamp> next_due;
+    /// The database's clock, after the claim.
+    timestamp now{};
+};
+
+/// An event that waits for its instance.
+struct arrived_event
+{
+    std::int64_t number = 0; ///< of this instance, from 1 without gaps, in the order of the commits
+    perdure::event event;
+};
+
+/// One instance that has something to do. It was claimed: nobody else runs it until the lease ends.
+struct workflow_task
+{
+    instance_key instance{};
+    std::string id;
+    std::string workflow; ///< of the current run
+    std::string queue;
+    std::int32_t run = 1;
+    std::int32_t history_length = 0; ///< events in this run's history
+    std::int64_t history_bytes = 0;  ///< of the payloads in this run's history
+    std::int32_t attempt = 1; ///< claims in a row without a completion, this one included; advisory
+    claim_token token{};
+    std::optional<claim_token> last_token; ///< of the last completed task, if there was one
+    std::vector<arrived_event> arrived;    ///< all that waits, in order
+    /// The current run's history, if no task of the instance was completed yet; else empty: see
+    /// `store::load_history`.
+    std::vector<event> history;
+    payload metadata; ///< as given when the instance was created
+};
+
+/// One attempt of an activity. It was claimed: nobody else runs it until the lease ends.
+struct activity_task
+{
+    std::int64_t id = 0;
+    instance_key instance{};
+    std::string instance_id;
+    std::string workflow_queue; ///< where the result makes a task
+    std::string queue;
+    std::string name;
+    std::int32_t run = 1;
+    std::int32_t operation = 0;
+    std::int32_t attempt = 1; ///< advisory: after a crash of the database a number may come twice
+    payload arguments;        ///< a JSON array
+    activity_options options;
+    claim_token token{};
+};
+
+/// A workflow task that is held.
+struct workflow_lease
+{
+    instance_key instance{};
+    claim_token token{};
+};
+
+/// An activity task that is held.
+struct activity_lease
+{
+    instance_key instance{};
+    std::int64_t id = 0;
+    claim_token token{};
+};
+
+/// What an extension came to.
+enum class extension
+{
+    held, ///< the lease is extended
+    lost, ///< the row is gone or has another token: somebody else has the task, or it is completed
+    busy  ///< another transaction is changing the row just now (perhaps the holder's own
+          ///< completion); nothing was changed, and the lease runs on as it was
+};
+
+} // namespace perdure::store
