@@ -5,8 +5,8 @@
 
 #include <string>
 
-/// The private PostgreSQL of this test program, started by the first call and stopped when the program ends. A
-/// test that stops or breaks a server makes its own.
+/// The private PostgreSQL of this test program, started by the first call and stopped when the
+/// program ends. A test that stops or breaks a server makes its own.
 perdure::dev::server& test_server();
 
 /// Where tests connect to: what `PERDURE_DSN` in the environment says, else `test_server()`.
