@@ -45,6 +45,9 @@ public:
         return definition.details(*found);
     }
 
+    /// Throws a copy of this exception as the type it is.
+    [[noreturn]] virtual void raise() const;
+
 protected:
     /// Replaces the info; the copies made before keep the old one.
     void replace_info(failure_info info);
@@ -61,6 +64,7 @@ class activity_failed : public failed
 public:
     /// \param activity the activity's durable name.
     activity_failed(std::string_view activity, failure_info cause);
+    [[noreturn]] void raise() const override;
 };
 
 /// An instance finished with a failure. The failure itself is the cause in `info()`.
@@ -70,6 +74,7 @@ public:
     /// \param workflow the workflow's durable name.
     /// \param id the instance's id.
     workflow_failed(std::string_view workflow, std::string_view id, failure_info cause);
+    [[noreturn]] void raise() const override;
 };
 
 /// What user code throws to fail with a declared failure: made by calling a \ref failure
@@ -81,6 +86,7 @@ class application_failure : public failed
 {
 public:
     explicit application_failure(failure_info info);
+    [[noreturn]] void raise() const override;
 
     /// Lets the activity be tried again, as its options say: `throw shop::no_answer().retryable();`
     application_failure& retryable() &;

@@ -1,0 +1,110 @@
+// What the promises of all tasks have in common: whom to resume, and through which queue.
+#pragma once
+
+#include <perdure/workflow/detail/link.hpp>
+
+#include <coroutine>
+#include <exception>
+#include <type_traits>
+#include <utility>
+
+namespace perdure::detail {
+
+class runtime;
+
+/// Whether a type can stand after co_await in a workflow.
+template <class T>
+inline constexpr bool awaitable_in_workflow = false;
+
+/// What a refused co_await is replaced with, so that the one sentence is the only error.
+struct refused_awaiter
+{
+    struct anything
+    {
+        template <class T>
+        operator T() const;
+    };
+
+    static constexpr bool await_ready() noexcept { return true; }
+    static constexpr void await_suspend(std::coroutine_handle<>) noexcept {}
+    static anything await_resume() noexcept { return {}; }
+};
+
+/// The untyped part of a task's promise; as a node it is the parked coroutine in the ready queue.
+///
+/// A coroutine is only ever resumed out of the ready queue: a child that is started and a parent
+/// whose child has ended are put at its end. The depth of the stack so does not depend on what a
+/// workflow does.
+class task_promise_base : public link
+{
+public:
+    std::suspend_always initial_suspend() const noexcept { return {}; }
+
+    auto final_suspend() const noexcept
+    {
+        struct awaiter
+        {
+            task_promise_base* parent;
+            static bool await_ready() noexcept { return false; }
+            void await_suspend(std::coroutine_handle<>) const noexcept
+            {
+                if (parent != nullptr) parent->make_ready();
+            }
+            static void await_resume() noexcept {}
+        };
+        return awaiter{parent_};
+    }
+
+    void unhandled_exception() noexcept { exception_ = std::current_exception(); }
+
+    template <class Awaited>
+    decltype(auto) await_transform(Awaited&& awaited) const noexcept
+    {
+        static_assert(
+            awaitable_in_workflow<std::remove_cvref_t<Awaited>>,
+            "perdure: a workflow can await only what its context gives out and perdure::task; "
+            "whatever touches the world "
+            "(files, sockets, timers of Asio, other coroutine types) belongs into an activity");
+        if constexpr (awaitable_in_workflow<std::remove_cvref_t<Awaited>>)
+            return std::forward<Awaited>(awaited);
+        else
+            return refused_awaiter{};
+    }
+
+    /// Ties the coroutine to the run it belongs to, and to the one that awaits it (null: the run
+    /// itself).
+    void attach(runtime& run, task_promise_base* parent) noexcept
+    {
+        run_ = &run;
+        parent_ = parent;
+    }
+
+    runtime& run() const noexcept { return *run_; }
+
+    /// Puts the coroutine at the end of the ready queue.
+    void make_ready() noexcept;
+
+    void resume() const { handle_.resume(); }
+    bool done() const noexcept { return handle_.done(); }
+
+    void rethrow_if_failed() const
+    {
+        if (exception_) std::rethrow_exception(exception_);
+    }
+
+protected:
+    explicit task_promise_base(std::coroutine_handle<> self) noexcept : handle_(self) {}
+    ~task_promise_base() = default;
+
+private:
+    std::coroutine_handle<> handle_;
+    runtime* run_ = nullptr;
+    task_promise_base* parent_ = nullptr;
+    std::exception_ptr exception_;
+};
+
+/// Whether a coroutine handle belongs to a task.
+template <class Promise>
+concept task_promise_type = std::is_base_of_v<task_promise_base, Promise>;
+
+} // namespace perdure::detail
