@@ -1,0 +1,79 @@
+// The client: starts instances and finds them again.
+#pragma once
+
+#include <perdure/client/instance.hpp>
+#include <perdure/engine/engine.hpp>
+#include <perdure/store/types.hpp>
+#include <perdure/workflow/workflow.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace perdure {
+
+/// Starts, finds and lists instances. Cheap to copy; copies share everything.
+///
+/// From the first result that is awaited until the last copy and the last handle are destroyed, the
+/// engine's listener runs for it, which keeps the execution context busy. A program that ends when
+/// its work is done makes its client inside its main coroutine.
+///
+/// Thread safety and lifetime: as the engine's.
+class client
+{
+public:
+    explicit client(engine& on);
+
+    /// Starts an instance. When this returns it is durable and a worker has been woken.
+    ///
+    /// Starts that are under way at the same time share transactions. If the connection breaks
+    /// while a start is being committed, it is asked again under the same key, so that it happens
+    /// once.
+    ///
+    /// Cancellation: the caller no longer waits, but the instance may still be started.
+    /// \param call a call of a workflow's definition: `shop::checkout(order).id("checkout-17")`.
+    /// Without an id a
+    ///             random one is drawn.
+    /// \returns a handle on the new instance.
+    /// \throws error `errc::already_exists`: an active instance has the id;
+    /// `errc::invalid_argument`,
+    ///         `errc::payload_too_large`, `errc::malformed_payload`: the id, a name or the
+    ///         arguments are not allowed. Nothing is written then.
+    /// \throws pg::error the connection string, the server or the schema is not right.
+    template <class R>
+    boost::asio::awaitable<instance<R>> start(workflow_call<R> call) const
+    {
+        const std::shared_ptr<client_core> core =
+            core_; // the client may be gone before the answer is there
+        untyped_instance started = co_await start_untyped(
+            core, std::string{call.name()}, call.id(), call.queue(), call.arguments());
+        co_return instance<R>{std::move(started)};
+    }
+
+    /// A handle on the instance of a workflow by its id; asks nothing yet.
+    template <fixed_string Name, class R, class... P>
+    instance<R> get(const workflow<Name, R(P...)>&, std::string id) const
+    {
+        return instance<R>{core_, std::move(id)};
+    }
+
+    /// A handle on whatever has the id, for tools.
+    untyped_instance get(std::string id) const { return untyped_instance{core_, std::move(id)}; }
+
+    /// Lists instances, the latest first. \throws pg::error
+    boost::asio::awaitable<std::vector<store::instance_state>> list(
+        store::list_request request = {}) const;
+
+private:
+    static boost::asio::awaitable<untyped_instance> start_untyped(
+        std::shared_ptr<client_core> core, std::string workflow, std::optional<std::string> id,
+        std::optional<std::string> queue, payload arguments);
+
+    std::shared_ptr<client_core> core_;
+};
+
+} // namespace perdure

@@ -1,0 +1,115 @@
+// A handle on one id's life: signal it, look at it, await its result.
+#pragma once
+
+#include <perdure/store/types.hpp>
+#include <perdure/workflow/argument.hpp>
+#include <perdure/workflow/encode.hpp>
+#include <perdure/workflow/signal.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace perdure {
+
+class client_core;
+
+/// An instance whose result type is not known here, as tools see it. Cheap to copy.
+///
+/// Handles keep what they need of the engine alive, but not the engine: once that is destroyed
+/// their operations fail. All operations run on the engine's executor.
+class untyped_instance
+{
+public:
+    untyped_instance(
+        std::shared_ptr<client_core> client, std::string id,
+        std::optional<store::instance_key> instance = {});
+
+    /// The instance's id.
+    const std::string& id() const noexcept { return id_; }
+
+    /// Sends a signal by name. It is delivered exactly once, in the order of the calls that were
+    /// awaited one after the other; when this returns it is durable and the instance's worker has
+    /// been woken.
+    ///
+    /// Of a handle from `client::get` the signal goes to whichever instance of the id is active; of
+    /// one from `client::start` likewise, since an id has at most one.
+    ///
+    /// Cancellation: the caller no longer waits, but the signal may still be delivered.
+    /// \throws error `errc::not_found`: no active instance has the id; `errc::invalid_argument`,
+    ///         `errc::malformed_payload`, `errc::payload_too_large`: the name or the value is not
+    ///         allowed.
+    /// \throws pg::error the database could not be reached; whether the signal was delivered is
+    /// then not known
+    ///         only if its code is `pg::errc::commit_unknown`.
+    boost::asio::awaitable<void> signal(std::string name, payload value) const;
+
+    /// What is known of the instance: of the handle's own, or of the id's latest.
+    /// \throws error `errc::not_found`: there never was one, or it was removed. \throws pg::error
+    boost::asio::awaitable<store::instance_state> state() const;
+
+    /// The events of one run, of the latest when none is given, oldest first.
+    /// \throws error `errc::not_found`. \throws pg::error
+    boost::asio::awaitable<std::vector<event>> history(std::optional<std::int32_t> run = {}) const;
+
+    /// Waits for the end of the instance's last run and returns its result's payload. It is woken
+    /// by a notification; while none arrive it looks at the engine's poll interval. Once it has
+    /// begun to wait, an unreachable database is waited out.
+    ///
+    /// Cancellation: stops waiting; the instance is not touched.
+    /// \throws workflow_failed the instance failed. \throws error `errc::not_found`. \throws
+    /// pg::error
+    boost::asio::awaitable<payload> result_payload() const;
+
+private:
+    std::shared_ptr<client_core> client_;
+    std::string id_;
+    std::optional<store::instance_key> instance_;
+};
+
+/// An instance of a workflow that returns R.
+template <class R>
+class instance : public untyped_instance
+{
+public:
+    using untyped_instance::untyped_instance;
+    explicit instance(untyped_instance untyped) : untyped_instance{std::move(untyped)} {}
+
+    /// Sends a signal; see `untyped_instance::signal`.
+    template <fixed_string Name, class T>
+    boost::asio::awaitable<void> signal(
+        const perdure::signal<Name, T>& definition, arg<T> value) const
+    {
+        const signal_call call = definition(std::move(value));
+        return untyped_instance::signal(call.name(), call.data());
+    }
+
+    /// Sends a signal without a value; see `untyped_instance::signal`.
+    template <fixed_string Name>
+    boost::asio::awaitable<void> signal(const perdure::signal<Name>& definition) const
+    {
+        const signal_call call = definition();
+        return untyped_instance::signal(call.name(), call.data());
+    }
+
+    /// Waits for the result; see `untyped_instance::result_payload`.
+    /// \throws workflow_failed the instance failed: `failed_as` gives a declared failure's fields.
+    /// \throws error `errc::not_found`; `errc::malformed_payload`: the result is not an R.
+    /// \throws pg::error
+    boost::asio::awaitable<R> result() const
+    {
+        const instance self = *this; // the handle may be gone before the result is there
+        const payload value = co_await self.result_payload();
+        if constexpr (!std::is_void_v<R>) {
+            R decoded = decode<R>(value);
+            co_return decoded;
+        }
+    }
+};
+
+} // namespace perdure

@@ -1,0 +1,91 @@
+#include <client/client_core.hpp>
+
+#include <map>
+#include <utility>
+
+namespace perdure {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t most_per_commit = 200;
+constexpr std::size_t most_per_lookup = 1000;
+
+asio::awaitable<std::vector<std::optional<store::instance_result>>> look_up(
+    std::shared_ptr<engine_core> engine, std::vector<store::instance_key> instances)
+{
+    std::vector<store::instance_result> finished = co_await engine->store().results(instances);
+    std::map<store::instance_key, std::size_t> index;
+    for (std::size_t i = 0; i < finished.size(); ++i) index[finished[i].instance] = i;
+    std::vector<std::optional<store::instance_result>> found(instances.size());
+    for (std::size_t i = 0; i < instances.size(); ++i) {
+        const auto at = index.find(instances[i]);
+        if (at != index.end()) found[i] = finished[at->second]; // several may wait for one instance
+    }
+    co_return found;
+}
+
+} // namespace
+
+client_core::client_core(std::shared_ptr<engine_core> engine) : engine_{std::move(engine)}
+{
+    const std::shared_ptr<engine_core> on = engine_;
+    starts_ = std::make_shared<batcher<store::new_instance, store::created>>(
+        on->executor(), most_per_commit, [on](std::vector<store::new_instance> items) {
+            return on->store().create(std::move(items));
+        });
+    signals_ = std::make_shared<batcher<store::signal_request, store::signal_status>>(
+        on->executor(), most_per_commit, [on](std::vector<store::signal_request> items) {
+            return on->store().signal(std::move(items));
+        });
+    lookups_ =
+        std::make_shared<batcher<store::instance_key, std::optional<store::instance_result>>>(
+            on->executor(), most_per_lookup,
+            [on](std::vector<store::instance_key> items) { return look_up(on, std::move(items)); });
+}
+
+asio::awaitable<store::created> client_core::start(store::new_instance instance)
+{
+    co_await engine_->ready();
+    const store::created made = co_await starts_->submit(std::move(instance));
+    co_return made;
+}
+
+asio::awaitable<store::signal_status> client_core::signal(store::signal_request request)
+{
+    co_await engine_->ready();
+    const store::signal_status status = co_await signals_->submit(std::move(request));
+    co_return status;
+}
+
+asio::awaitable<store::instance_result> client_core::wait_for_result(store::instance_key instance)
+{
+    if (!listening_) listening_ = engine_->listen();
+    wake_flag finished{engine_->executor()};
+    const wake_hub::registration watching = engine_->hub().watch(instance, finished);
+    bool looked = false;
+    for (;;) {
+        finished.clear(); // before looking: a notification in between is kept
+        std::exception_ptr failure;
+        std::optional<store::instance_result> result;
+        try {
+            result = co_await lookups_->submit(instance);
+            looked = true;
+        } catch (const pg::error&) {
+            failure = std::current_exception();
+        }
+        if (result) co_return std::move(*result);
+        if (failure) {
+            if (!looked || engine_->is_shut_down()) std::rethrow_exception(failure);
+            engine_->log(
+                log_level::warning, "cannot look for a result", {{"cause", what_of(failure)}});
+            co_await finished.wait_until(
+                std::chrono::steady_clock::now() + engine_->options().poll_interval());
+            continue;
+        }
+        co_await finished.wait_until(engine_->hub().deadline());
+    }
+}
+
+} // namespace perdure

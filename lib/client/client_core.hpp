@@ -1,0 +1,43 @@
+// The inside of a client, shared with its handles: what is under way at the same time goes out
+// together.
+#pragma once
+
+#include <engine/batcher.hpp>
+#include <engine/engine_core.hpp>
+
+#include <perdure/store/types.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace perdure {
+
+class client_core : public std::enable_shared_from_this<client_core>
+{
+public:
+    explicit client_core(std::shared_ptr<engine_core> engine);
+
+    engine_core& engine() noexcept { return *engine_; }
+
+    boost::asio::awaitable<store::created> start(store::new_instance instance);
+    boost::asio::awaitable<store::signal_status> signal(store::signal_request request);
+
+    /// Waits until the instance has finished.
+    boost::asio::awaitable<store::instance_result> wait_for_result(store::instance_key instance);
+
+private:
+    template <class Item, class Outcome>
+    using shared_batcher = std::shared_ptr<batcher<Item, Outcome>>;
+
+    std::shared_ptr<engine_core> engine_;
+    engine_core::listening listening_;
+    shared_batcher<store::new_instance, store::created> starts_;
+    shared_batcher<store::signal_request, store::signal_status> signals_;
+    shared_batcher<store::instance_key, std::optional<store::instance_result>> lookups_;
+};
+
+} // namespace perdure

@@ -1,0 +1,186 @@
+#include <engine/engine_core.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+
+#include <array>
+#include <cstdint>
+#include <random>
+#include <utility>
+#include <vector>
+
+namespace perdure {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// A name for this process's lifetime; process numbers and host names are used again.
+std::string draw_process_name()
+{
+    std::random_device random;
+    static constexpr std::string_view digits = "0123456789abcdef";
+    std::string name;
+    for (int i = 0; i < 16; ++i) name.push_back(digits[random() % digits.size()]);
+    return name;
+}
+
+pg::connection_options connection_to(
+    const std::string& dsn, const engine_options& options, asio::thread_pool& blocking)
+{
+    pg::connection_options connection{dsn};
+    connection.connect_timeout(options.connect_timeout());
+    connection.prepared_statements(options.prepared_statements());
+    connection.blocking_executor(blocking.get_executor());
+    return connection;
+}
+
+pg::pool_options pool_of(const pg::connection_options& connection, const engine_options& options)
+{
+    pg::pool_options pool{connection};
+    pool.size(options.pool_size());
+    pool.acquire_timeout(options.pool_timeout());
+    return pool;
+}
+
+} // namespace
+
+engine_core::engine_core(asio::any_io_executor executor, std::string dsn, engine_options options)
+    : executor_{std::move(executor)},
+      options_{std::move(options)},
+      connection_options_{connection_to(dsn, options_, blocking_)},
+      pool_{executor_, pool_of(connection_options_, options_)},
+      hub_{draw_process_name(), options_.poll_interval()},
+      store_{pool_, options_.schema(), hub_}
+{
+    if (!options_.notifications()) hub_.set_path(notification_path::off);
+}
+
+engine_core::~engine_core()
+{
+    shut_down();
+}
+
+void engine_core::shut_down()
+{
+    if (std::exchange(shut_down_, true)) return;
+    stop_listener();
+    hub_.wake_everybody(); // whoever waits finds the pool closed
+    pool_.close();
+    blocking_.stop();
+    blocking_.join();
+}
+
+asio::awaitable<void> engine_core::ready()
+{
+    if (schema_checked_) co_return;
+    const auto self = shared_from_this();
+    co_await store_.check_schema();
+    schema_checked_ = true;
+}
+
+void engine_core::log(
+    log_level level, std::string_view message, std::initializer_list<log_field> fields)
+{
+    if (!options_.log()) return;
+    try {
+        options_.log()(level, message, std::span<const log_field>{fields.begin(), fields.size()});
+    } catch (...) { // a log that fails must not take down what it tells about
+    }
+}
+
+engine_core::listening engine_core::listen()
+{
+    return listening{shared_from_this()};
+}
+
+engine_core::listening::listening(std::shared_ptr<engine_core> core) : core_{std::move(core)}
+{
+    if (core_->listening_++ == 0) core_->start_listener();
+}
+
+engine_core::listening& engine_core::listening::operator=(listening&& other) noexcept
+{
+    std::swap(core_, other.core_);
+    return *this;
+}
+
+engine_core::listening::~listening()
+{
+    if (core_ && --core_->listening_ == 0) core_->stop_listener();
+}
+
+void engine_core::start_listener()
+{
+    if (!options_.notifications() || shut_down_) return;
+    pg::connection_options connection = connection_options_;
+    if (!options_.listener_dsn().empty()) connection.dsn(options_.listener_dsn());
+    pg::listener_options listener_options{std::move(connection)};
+    listener_options.channels({options_.schema()});
+    listener_options.liveness_interval(options_.safety_poll());
+    listener_ = std::make_shared<pg::listener>(executor_, std::move(listener_options));
+
+    const std::weak_ptr<engine_core> weak = weak_from_this();
+    listener_->on_notification([weak](const pg::notification& heard) {
+        if (const auto self = weak.lock()) self->hub_.notified(heard.payload);
+    });
+    listener_->on_gap([weak] {
+        const auto self = weak.lock();
+        if (!self) return;
+        self->log(log_level::info, "notifications arrive");
+        self->hub_.set_path(notification_path::up);
+    });
+    listener_->on_down([weak](const pg::error& cause) {
+        const auto self = weak.lock();
+        if (!self) return;
+        self->log(
+            log_level::warning, "no notifications arrive: polling until they do",
+            {{"cause", cause.what()}});
+        self->hub_.set_path(notification_path::down);
+    });
+    listener_->on_safety(store_.safety_statement(), [weak](const pg::result& rows) {
+        if (const auto self = weak.lock()) self->heed(store::read_due_queues(rows));
+    });
+    auto listener = listener_; // lives as long as its loop
+    asio::co_spawn(executor_, listener->run(), [listener, weak](std::exception_ptr failure) {
+        const auto self = weak.lock();
+        if (failure && self) {
+            self->log(
+                log_level::error, "the listener ended: polling", {{"cause", what_of(failure)}});
+            self->hub_.set_path(notification_path::down);
+        }
+    });
+}
+
+void engine_core::stop_listener() noexcept
+{
+    if (!listener_) return;
+    listener_->stop();
+    listener_.reset();
+    hub_.set_path(notification_path::down);
+}
+
+void engine_core::heed(const std::vector<store::due_queue>& queues)
+{
+    for (const store::due_queue& queue : queues)
+        hub_.due(
+            queue.activities ? task_kind::activity : task_kind::workflow, queue.queue,
+            queue.visible_at);
+    hub_.wake_waiters(); // a finish whose notification was lost is found here
+}
+
+std::string what_of(std::exception_ptr exception) noexcept
+{
+    try {
+        std::rethrow_exception(std::move(exception));
+    } catch (const std::exception& known) {
+        try {
+            return known.what();
+        } catch (...) {
+            return {};
+        }
+    } catch (...) {
+        return "an exception of unknown type";
+    }
+}
+
+} // namespace perdure

@@ -1,0 +1,82 @@
+// The inside of an engine, shared by the workers and clients that use it.
+#pragma once
+
+#include <engine/wake_hub.hpp>
+
+#include <perdure/engine/engine.hpp>
+#include <perdure/pg/listener.hpp>
+#include <perdure/pg/pool.hpp>
+#include <perdure/store/store.hpp>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include <exception>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace perdure {
+
+class engine_core : public std::enable_shared_from_this<engine_core>
+{
+public:
+    engine_core(boost::asio::any_io_executor executor, std::string dsn, engine_options options);
+    ~engine_core();
+
+    const boost::asio::any_io_executor& executor() const noexcept { return executor_; }
+    const engine_options& options() const noexcept { return options_; }
+    pg::pool& pool() noexcept { return pool_; }
+    store::store& store() noexcept { return store_; }
+    wake_hub& hub() noexcept { return hub_; }
+
+    /// Makes sure, once, that the schema is there and fits this library.
+    boost::asio::awaitable<void> ready();
+
+    /// The listener runs while anybody holds one of these.
+    class listening
+    {
+    public:
+        listening() = default;
+        explicit listening(std::shared_ptr<engine_core> core);
+        listening(listening&& other) noexcept = default;
+        listening& operator=(listening&& other) noexcept;
+        ~listening();
+        explicit operator bool() const noexcept { return core_ != nullptr; }
+
+    private:
+        std::shared_ptr<engine_core> core_;
+    };
+    listening listen();
+
+    void log(
+        log_level level, std::string_view message, std::initializer_list<log_field> fields = {});
+
+    /// Closes every connection and joins the blocking thread.
+    void shut_down();
+    bool is_shut_down() const noexcept { return shut_down_; }
+
+private:
+    void start_listener();
+    void stop_listener() noexcept;
+    void heed(const std::vector<store::due_queue>& queues);
+
+    boost::asio::any_io_executor executor_;
+    engine_options options_;
+    boost::asio::thread_pool blocking_{1};
+    pg::connection_options connection_options_;
+    pg::pool pool_;
+    wake_hub hub_;
+    store::store store_;
+    std::shared_ptr<pg::listener> listener_;
+    std::size_t listening_ = 0;
+    bool schema_checked_ = false;
+    bool shut_down_ = false;
+};
+
+/// The words of an exception, for a log's field.
+std::string what_of(std::exception_ptr exception) noexcept;
+
+} // namespace perdure

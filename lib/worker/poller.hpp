@@ -1,0 +1,119 @@
+// The loop that claims tasks of one kind and starts them.
+#pragma once
+
+#include <engine/engine_core.hpp>
+#include <worker/backoff.hpp>
+#include <worker/slots.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace perdure {
+
+/// Claims tasks whenever a slot is free and parks when there are none.
+///
+/// A claim that came back short says when the next task is due; until then only a wake-up makes the
+/// poller look again. A due instant that is already past means that somebody holds the row and may
+/// give it back silently, so the poller looks again after 5 ms, doubling to a second.
+template <class Task>
+class poller : public std::enable_shared_from_this<poller<Task>>
+{
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+    using claim_function =
+        std::function<boost::asio::awaitable<store::claimed<Task>>(store::claim_request)>;
+    /// Starts a task that was claimed; the lease is counted from `asked`, before the claim was
+    /// sent.
+    using start_function = std::function<void(Task, slots::slot, time_point asked)>;
+
+    poller(
+        std::shared_ptr<engine_core> engine, task_kind kind, std::vector<std::string> queues,
+        std::shared_ptr<slots> free, std::chrono::milliseconds lease, claim_function claim,
+        start_function start)
+        : engine_{std::move(engine)},
+          queues_{std::move(queues)},
+          slots_{std::move(free)},
+          lease_{lease},
+          claim_{std::move(claim)},
+          start_{std::move(start)},
+          wake_{engine_->executor()}
+    {
+        for (const std::string& queue : queues_)
+            registrations_.push_back(engine_->hub().watch(kind, queue, wake_));
+    }
+
+    boost::asio::awaitable<void> run()
+    {
+        while (!stopping_) {
+            co_await slots_->wait_for_free();
+            if (stopping_) break;
+            wake_.clear(); // before looking: a wake-up in between is kept
+            const std::size_t free = std::min<std::size_t>(slots_->free(), most_per_claim);
+            const time_point asked = std::chrono::steady_clock::now();
+            store::claimed<Task> claimed;
+            std::exception_ptr failure;
+            try {
+                store::claim_request request;
+                request.queues = queues_;
+                request.limit = static_cast<std::int32_t>(free);
+                request.lease = lease_;
+                claimed = co_await claim_(std::move(request));
+            } catch (const pg::error&) {
+                failure = std::current_exception();
+            }
+            if (failure) {
+                engine_->log(
+                    log_level::warning, "cannot claim tasks", {{"cause", what_of(failure)}});
+                co_await wake_.wait_until(std::chrono::steady_clock::now() + trouble_.next());
+                continue;
+            }
+            trouble_.reset();
+            std::rotate(queues_.begin(), queues_.begin() + 1, queues_.end());
+            engine_->hub().clock().observe(claimed.now, std::chrono::steady_clock::now());
+            const std::size_t count = claimed.tasks.size();
+            for (Task& task : claimed.tasks) start_(std::move(task), slots_->take(), asked);
+            if (count == free) continue; // more may be there
+            co_await wake_.wait_until(next_look(claimed));
+        }
+    }
+
+    void stop()
+    {
+        stopping_ = true;
+        wake_.raise();
+        slots_->interrupt();
+    }
+
+private:
+    static constexpr std::size_t most_per_claim = 500;
+
+    time_point next_look(const store::claimed<Task>& claimed)
+    {
+        const time_point deadline = engine_->hub().deadline();
+        if (!claimed.next_due) return deadline;
+        if (*claimed.next_due <= claimed.now)
+            return std::min(deadline, std::chrono::steady_clock::now() + held_by_another_.next());
+        held_by_another_.reset();
+        return std::min(deadline, engine_->hub().clock().to_steady(*claimed.next_due));
+    }
+
+    std::shared_ptr<engine_core> engine_;
+    std::vector<std::string> queues_;
+    std::shared_ptr<slots> slots_;
+    std::chrono::milliseconds lease_;
+    claim_function claim_;
+    start_function start_;
+    wake_flag wake_;
+    std::vector<wake_hub::registration> registrations_;
+    backoff trouble_{std::chrono::milliseconds{100}, std::chrono::milliseconds{5000}};
+    backoff held_by_another_{std::chrono::milliseconds{5}, std::chrono::milliseconds{1000}};
+    bool stopping_ = false;
+};
+
+} // namespace perdure

@@ -1,0 +1,293 @@
+// One attempt of an activity. Whatever comes first decides it: its result, its time limit, the loss
+// of its lease, or the worker's end; what comes later changes nothing but frees the slot.
+#include <worker/worker_core.hpp>
+
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <random>
+#include <utility>
+
+namespace perdure {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// What decided an attempt.
+struct verdict
+{
+    enum class kind
+    {
+        value,
+        failure,
+        timed_out,
+        lease_lost,
+        handing_back
+    } kind = kind::value;
+    payload value;
+    failure_info failure;
+};
+
+/// An attempt under way; kept by whoever still needs it, the code that runs longest last.
+struct attempt : std::enable_shared_from_this<attempt>
+{
+    attempt(std::shared_ptr<worker_core> on, store::activity_task claimed, slots::slot held)
+        : worker{std::move(on)},
+          task{std::move(claimed)},
+          slot{std::move(held)},
+          decided{worker->engine().executor()},
+          limit{worker->engine().executor()}
+    {
+        info.name = task.name;
+        info.queue = task.queue;
+        info.workflow_id = task.instance_id;
+        info.instance = static_cast<std::int64_t>(task.instance);
+        info.run = task.run;
+        info.operation = task.operation;
+        info.attempt = task.attempt;
+    }
+
+    void decide(verdict how)
+    {
+        if (is_decided) return;
+        is_decided = true;
+        limit.cancel();
+        decided.set(std::move(how));
+    }
+
+    void stop(enum verdict::kind why)
+    {
+        if (is_decided) return;
+        verdict how;
+        how.kind = why;
+        decide(std::move(how));
+        cancel.emit(asio::cancellation_type::terminal);
+    }
+
+    void ended(std::exception_ptr exception, payload value)
+    {
+        verdict how;
+        if (exception) {
+            how.kind = verdict::kind::failure;
+            how.failure = describe_exception(exception);
+        } else {
+            how.value = std::move(value);
+        }
+        decide(std::move(how));
+    }
+
+    std::shared_ptr<worker_core> worker;
+    store::activity_task task;
+    slots::slot slot;
+    activity_info info;
+    one_shot<verdict> decided;
+    bool is_decided = false;
+    asio::steady_timer limit;
+    asio::cancellation_signal cancel;
+    std::shared_ptr<const activity_implementation> implementation;
+};
+
+using attempt_pointer = std::shared_ptr<attempt>;
+
+asio::awaitable<payload> run_coroutine(attempt_pointer self)
+{
+    // A spawned coroutine must have suspended once before it may be cancelled.
+    co_await asio::post(self->worker->engine().executor(), asio::use_awaitable);
+    co_return co_await self->implementation->coroutine(
+        activity_context{self->info}, self->task.arguments);
+}
+
+void start_coroutine(const attempt_pointer& self)
+{
+    asio::co_spawn(
+        self->worker->engine().executor(), run_coroutine(self),
+        asio::bind_cancellation_slot(
+            self->cancel.slot(), [self](std::exception_ptr exception, payload value) {
+                self->ended(exception, std::move(value));
+            }));
+}
+
+void start_plain(const attempt_pointer& self)
+{
+    asio::post(self->worker->threads(), [self]() mutable {
+        std::exception_ptr exception;
+        payload value;
+        try {
+            value = self->implementation->plain(activity_context{self->info}, self->task.arguments);
+        } catch (...) {
+            exception = std::current_exception();
+        }
+        const auto executor = self->worker->engine().executor();
+        // The last reference goes with the handler, so that the slot is freed on the executor.
+        asio::post(
+            executor, [self = std::move(self), exception, value = std::move(value)]() mutable {
+                self->ended(exception, std::move(value));
+            });
+    });
+}
+
+void start_limit(const attempt_pointer& self)
+{
+    self->limit.expires_after(self->task.options.start_to_close());
+    self->limit.async_wait(
+        [weak = std::weak_ptr<attempt>{self}](boost::system::error_code cancelled) {
+            const auto locked = weak.lock();
+            if (!cancelled && locked) locked->stop(verdict::kind::timed_out);
+        });
+}
+
+std::chrono::milliseconds with_jitter(std::chrono::milliseconds pause)
+{
+    thread_local std::minstd_rand random{std::random_device{}()};
+    const double share = defaults::jitter_percent / 100.0;
+    std::uniform_real_distribution<double> factor{1.0 - share, 1.0 + share};
+    return std::chrono::milliseconds{
+        static_cast<std::int64_t>(static_cast<double>(pause.count()) * factor(random))};
+}
+
+store::activity_completion completion_of(const store::activity_task& task)
+{
+    store::activity_completion completion;
+    completion.id = task.id;
+    completion.instance = task.instance;
+    completion.run = task.run;
+    completion.operation = task.operation;
+    completion.name = task.name;
+    completion.workflow_queue = task.workflow_queue;
+    completion.queue = task.queue;
+    completion.token = task.token;
+    return completion;
+}
+
+/// A failed attempt: another one after a pause, or the end.
+void fail(const attempt& self, store::activity_completion& completion, const failure_info& failure)
+{
+    completion.data = encode_failure(failure);
+    if (failure.retryable && self.task.options.may_retry(self.task.attempt)) {
+        completion.outcome = store::activity_completion::outcome::retry;
+        completion.delay = with_jitter(self.task.options.pause_after(self.task.attempt));
+    } else {
+        completion.outcome = store::activity_completion::outcome::failed;
+    }
+    self.worker->engine().log(
+        log_level::warning, "an activity's attempt failed",
+        {{"activity", self.task.name},
+         {"instance", self.task.instance_id},
+         {"attempt", std::to_string(self.task.attempt)},
+         {"type", failure.type},
+         {"message", failure.message}});
+}
+
+void release(
+    const attempt& self, store::activity_completion& completion, std::chrono::milliseconds delay,
+    std::string problem)
+{
+    completion.outcome = store::activity_completion::outcome::release;
+    completion.delay = delay;
+    if (!problem.empty())
+        self.worker->engine().log(
+            log_level::warning, "an activity was handed back",
+            {{"activity", self.task.name},
+             {"instance", self.task.instance_id},
+             {"reason", problem}});
+    completion.problem = std::move(problem);
+}
+
+/// Runs the code, unless there is a reason not to, and says what to record; nothing when the lease
+/// was lost.
+asio::awaitable<std::optional<store::activity_completion>> run_attempt(
+    attempt_pointer self, bool fresh)
+{
+    std::optional<store::activity_completion> completion{completion_of(self->task)};
+    const store::activity_task& task = self->task;
+    self->implementation = self->worker->find_activity(task.name);
+    if (!self->implementation) {
+        release(
+            *self, *completion, self->worker->delay_of_missing(task.name),
+            "no worker on queue \"" + task.queue + "\" implements activity \"" + task.name + "\"");
+        co_return completion;
+    }
+    if (!fresh || self->worker->handing_back()) {
+        release(*self, *completion, std::chrono::milliseconds{0}, {});
+        co_return completion;
+    }
+    if (task.options.attempts() != 0 && task.attempt > task.options.attempts()) {
+        failure_info lost;
+        lost.type = "attempts-exhausted";
+        lost.message = "activity \"" + task.name + "\" was started " +
+                       std::to_string(task.options.attempts()) +
+                       " times and never ended: its worker died or lost its lease";
+        fail(*self, *completion, lost);
+        co_return completion;
+    }
+
+    if (self->implementation->coroutine)
+        start_coroutine(self);
+    else
+        start_plain(self);
+    start_limit(self);
+    verdict how = co_await self->decided.wait();
+
+    switch (how.kind) {
+    case verdict::kind::value:
+        completion->outcome = store::activity_completion::outcome::completed;
+        completion->data = std::move(how.value);
+        break;
+    case verdict::kind::failure: fail(*self, *completion, how.failure); break;
+    case verdict::kind::timed_out:
+        how.failure.type = "timed-out";
+        how.failure.message = "activity \"" + task.name +
+                              "\" did not end within its start_to_close of " +
+                              std::to_string(task.options.start_to_close().count()) + " ms";
+        fail(*self, *completion, how.failure);
+        break;
+    case verdict::kind::lease_lost: completion.reset(); break;
+    case verdict::kind::handing_back:
+        release(*self, *completion, std::chrono::milliseconds{0}, {});
+        break;
+    }
+    co_return completion;
+}
+
+} // namespace
+
+asio::awaitable<void> run_activity_task(
+    std::shared_ptr<worker_core> worker, store::activity_task task, slots::slot slot,
+    worker_core::time_point asked)
+{
+    auto self = std::make_shared<attempt>(worker, std::move(task), std::move(slot));
+    lease_keeper::held held = worker->leases().hold(
+        self->task, asked, [weak = std::weak_ptr<attempt>{self}](stop_reason why) {
+            const auto locked = weak.lock();
+            if (!locked) return;
+            locked->stop(
+                why == stop_reason::lease_lost ? verdict::kind::lease_lost
+                                               : verdict::kind::handing_back);
+        });
+    auto completion = co_await run_attempt(self, held.fresh());
+    if (!completion) co_return; // another worker has it; the keeper said so
+    held.settle();
+    const store::activity_completed outcome =
+        co_await worker->activity_commits().submit(std::move(*completion));
+    if (outcome.status == store::completion_status::confirmed) co_return;
+    if (outcome.status == store::completion_status::lease_lost) {
+        worker->engine().log(
+            log_level::warning, "an activity's result came after its lease had ended",
+            {{"activity", self->task.name}, {"instance", self->task.instance_id}});
+        co_return;
+    }
+    // The server refused the result itself: the activity has failed with the server's words.
+    failure_info refused;
+    refused.type = "result-refused";
+    refused.message = outcome.reason;
+    refused.retryable = false;
+    store::activity_completion failed = completion_of(self->task);
+    fail(*self, failed, refused);
+    co_await worker->activity_commits().submit(std::move(failed));
+}
+
+} // namespace perdure

@@ -1,0 +1,203 @@
+// One workflow task from claim to commit. The instance is never activated while a commit of its own
+// is under way, and every end but a confirmed commit evicts it.
+#include <worker/worker_core.hpp>
+
+#include <utility>
+
+namespace perdure {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Why a task goes back to its queue.
+struct hand_back
+{
+    std::string problem;
+    bool counts = true; // whether it is the code's failure, or only this worker that cannot run it
+};
+
+class workflow_task_run
+{
+public:
+    workflow_task_run(
+        std::shared_ptr<worker_core> worker, store::workflow_task task,
+        worker_core::time_point asked)
+        : worker_{std::move(worker)},
+          task_{std::move(task)},
+          held_{worker_->leases().hold(task_, asked)},
+          now_{worker_->engine().hub().clock().now()}
+    {}
+
+    asio::awaitable<void> run()
+    {
+        std::optional<hand_back> failure;
+        try {
+            failure = co_await bring_to_life();
+            bool more = !failure;
+            while (more) more = co_await activate_and_commit(failure);
+        } catch (const error& cause) {
+            failure = hand_back{cause.what()};
+        }
+        if (failure) {
+            live_.reset();
+            co_await release(std::move(*failure));
+        }
+    }
+
+private:
+    /// Takes the instance from the cache, or replays its history.
+    asio::awaitable<std::optional<hand_back>> bring_to_life()
+    {
+        if (task_.last_token) live_ = worker_->cache().take(task_.instance, *task_.last_token);
+        if (live_) co_return std::nullopt;
+        auto implementation = worker_->find_workflow(task_.workflow);
+        if (!implementation) {
+            std::optional<hand_back> missing{std::in_place};
+            missing->problem = "no worker on queue \"" + task_.queue + "\" implements workflow \"" +
+                               task_.workflow + "\"";
+            missing->counts = false;
+            co_return missing;
+        }
+        std::vector<event> history = std::move(task_.history);
+        if (history.empty())
+            history = co_await worker_->engine().store().load_history(task_.instance, task_.run);
+        instance_info info;
+        info.id = task_.id;
+        info.queue = task_.queue;
+        info.run = task_.run;
+        live_ = std::make_unique<replayer>(std::move(implementation), std::move(info));
+        live_->replay(std::move(history));
+        co_return std::nullopt;
+    }
+
+    /// Returns whether more events arrived meanwhile, so that the task goes on.
+    asio::awaitable<bool> activate_and_commit(std::optional<hand_back>& failure)
+    {
+        if (!held_.fresh()) {
+            lost("its lease ended before it could run");
+            co_return false;
+        }
+        store::workflow_completion completion;
+        std::vector<event> arrived;
+        for (store::arrived_event& each : task_.arrived) {
+            completion.consumed.push_back(each.number);
+            arrived.push_back(std::move(each.event));
+        }
+        decision decided = live_->activate(std::move(arrived), now_);
+        completion.instance = task_.instance;
+        completion.id = task_.id;
+        completion.queue = task_.queue;
+        completion.token = task_.token;
+        completion.next_token = store::draw_token();
+        completion.run = task_.run;
+        completion.history_length = task_.history_length;
+        completion.events = std::move(decided.events);
+        completion.activities = std::move(decided.activities);
+        completion.next_timer = decided.next_timer;
+        completion.finish = std::move(decided.finish);
+        completion.lease = worker_->options().lease();
+        limit_history(completion);
+
+        const store::claim_token token = completion.token;
+        const store::claim_token next_token = completion.next_token;
+        const bool ended = completion.finish.has_value();
+        const auto appended = static_cast<std::int32_t>(completion.events.size());
+        const auto asked = std::chrono::steady_clock::now();
+        held_.settle();
+        store::workflow_completed outcome =
+            co_await worker_->workflow_commits().submit(std::move(completion));
+        switch (outcome.status) {
+        case store::completion_status::confirmed: break;
+        case store::completion_status::lease_lost: lost("its lease had ended"); co_return false;
+        case store::completion_status::rejected:
+            failure.emplace();
+            failure->problem = std::move(outcome.reason);
+            co_return false;
+        }
+        if (ended || !outcome.more) {
+            if (!ended) worker_->cache().put(task_.instance, token, std::move(live_));
+            co_return false;
+        }
+        held_.renew(next_token, asked);
+        task_.token = next_token;
+        task_.last_token = token;
+        task_.history_length += appended;
+        task_.arrived = std::move(outcome.arrived);
+        now_ = outcome.now;
+        co_return true;
+    }
+
+    /// A history over its limit fails the instance: going on would only make it harder to look at.
+    static void limit_history(store::workflow_completion& completion)
+    {
+        const auto length =
+            static_cast<std::size_t>(completion.history_length) + completion.events.size();
+        if (completion.finish ||
+            length < static_cast<std::size_t>(defaults::maximum_history_events))
+            return;
+        failure_info reason;
+        reason.type = "history-too-large";
+        reason.message = "the history reached its limit of " +
+                         std::to_string(defaults::maximum_history_events) +
+                         " events: continue as new before it grows so long";
+        reason.retryable = false;
+        event failed;
+        failed.type = event_type::workflow_failed;
+        failed.data = encode_failure(reason);
+        failed.at = completion.events.empty() ? timestamp{} : completion.events.back().at;
+        finish end;
+        end.kind = finish::kind::failed;
+        end.data = failed.data;
+        completion.events.push_back(std::move(failed));
+        completion.activities.clear();
+        completion.next_timer.reset();
+        completion.finish = std::move(end);
+    }
+
+    void lost(std::string_view why)
+    {
+        live_.reset();
+        worker_->engine().log(
+            log_level::warning, "a workflow task was dropped",
+            {{"instance", task_.id}, {"reason", std::string{why}}});
+    }
+
+    asio::awaitable<void> release(hand_back failure)
+    {
+        worker_->engine().log(
+            log_level::warning, "a workflow task was handed back",
+            {{"instance", task_.id}, {"workflow", task_.workflow}, {"reason", failure.problem}});
+        store::workflow_release back;
+        back.instance = task_.instance;
+        back.queue = task_.queue;
+        back.token = task_.token;
+        back.delay = failure.counts ? worker_->hand_back_delay(task_.attempt - 1)
+                                    : worker_->delay_of_missing(task_.workflow);
+        back.problem = std::move(failure.problem);
+        back.count_attempt = failure.counts;
+        held_.settle();
+        std::vector<store::workflow_release> batch;
+        batch.push_back(std::move(back));
+        co_await worker_->engine().store().release(std::move(batch));
+    }
+
+    std::shared_ptr<worker_core> worker_;
+    store::workflow_task task_;
+    lease_keeper::held held_;
+    timestamp now_;
+    std::unique_ptr<replayer> live_;
+};
+
+} // namespace
+
+asio::awaitable<void> run_workflow_task(
+    std::shared_ptr<worker_core> worker, store::workflow_task task, slots::slot slot,
+    worker_core::time_point asked)
+{
+    const slots::slot held = std::move(slot);
+    workflow_task_run run{std::move(worker), std::move(task), asked};
+    co_await run.run();
+}
+
+} // namespace perdure

@@ -1,0 +1,292 @@
+#include <worker/worker_core.hpp>
+
+#include <perdure/workflow/checks.hpp>
+#include <perdure/workflow/error.hpp>
+
+#include <boost/asio/cancellation_state.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+namespace perdure {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t most_per_commit = 200;
+constexpr std::chrono::seconds hand_back_time{2}; // what is handed back must be sent within it
+
+template <class Item, class Outcome>
+std::shared_ptr<batcher<Item, Outcome>> make_batcher(const std::shared_ptr<engine_core>& engine)
+{
+    return std::make_shared<batcher<Item, Outcome>>(
+        engine->executor(), most_per_commit,
+        [engine](std::vector<Item> items) { return engine->store().complete(std::move(items)); });
+}
+
+} // namespace
+
+worker_core::worker_core(std::shared_ptr<engine_core> engine, worker_options options)
+    : engine_{std::move(engine)},
+      options_{std::move(options)},
+      cache_{options_.cached_instances()},
+      workflow_slots_{std::make_shared<slots>(engine_->executor(), options_.workflow_slots())},
+      activity_slots_{std::make_shared<slots>(engine_->executor(), options_.activity_slots())},
+      leases_{std::make_shared<lease_keeper>(engine_, options_.lease())},
+      progress_{engine_->executor()}
+{
+    if (options_.queues().empty())
+        throw error{errc::invalid_argument, "a worker needs at least one queue"};
+    for (const std::string& queue : options_.queues()) check_name("queue", queue);
+    if (options_.workflow_slots() == 0 || options_.activity_slots() == 0)
+        throw error{errc::invalid_argument, "a worker needs at least one slot of each kind"};
+    if (options_.lease() < std::chrono::milliseconds{100})
+        throw error{
+            errc::invalid_argument, "a worker's lease of " +
+                                        std::to_string(options_.lease().count()) +
+                                        " ms is too short: give at least 100 ms"};
+}
+
+void worker_core::add(workflow_implementation implementation)
+{
+    std::string name{implementation.name()};
+    auto shared = std::make_shared<const workflow_implementation>(std::move(implementation));
+    const bool added = workflows_.emplace(name, std::move(shared)).second;
+    if (!added)
+        throw error{
+            errc::already_exists, "workflow \"" + name + "\" was given to this worker already"};
+}
+
+void worker_core::add(activity_implementation implementation)
+{
+    std::string name = implementation.name;
+    auto shared = std::make_shared<const activity_implementation>(std::move(implementation));
+    const bool added = activities_.emplace(name, std::move(shared)).second;
+    if (!added)
+        throw error{
+            errc::already_exists, "activity \"" + name + "\" was given to this worker already"};
+}
+
+std::shared_ptr<const workflow_implementation> worker_core::find_workflow(
+    const std::string& name) const
+{
+    const auto found = workflows_.find(name);
+    return found == workflows_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<const activity_implementation> worker_core::find_activity(
+    const std::string& name) const
+{
+    const auto found = activities_.find(name);
+    return found == activities_.end() ? nullptr : found->second;
+}
+
+asio::thread_pool& worker_core::threads()
+{
+    if (!threads_) threads_.emplace(options_.threads());
+    return *threads_;
+}
+
+void worker_core::join_threads()
+{
+    if (!threads_) return;
+    threads_->stop();
+    threads_->join();
+}
+
+std::chrono::milliseconds worker_core::delay_of_missing(const std::string& name)
+{
+    return hand_back_delay(missing_[name]++);
+}
+
+std::chrono::milliseconds worker_core::hand_back_delay(std::int32_t failures) const
+{
+    const std::int64_t factor =
+        std::min<std::int64_t>(100, std::int64_t{1} << std::clamp(failures, 0, 7));
+    return options_.hand_back_delay() * factor;
+}
+
+asio::awaitable<void> worker_core::run()
+{
+    if (running_) throw error{errc::already_exists, "this worker runs already"};
+    running_ = true;
+    std::exception_ptr failure;
+    try {
+        co_await engine_->ready();
+        co_await work();
+    } catch (...) {
+        failure = std::current_exception();
+    }
+    running_ = false;
+    if (failure) std::rethrow_exception(failure);
+}
+
+asio::awaitable<void> worker_core::work()
+{
+    const auto listening = engine_->listen();
+    stopping_ = handing_back_ = false;
+    drain_until_ = time_point::max();
+    loop_failure_ = nullptr;
+    start_loops();
+
+    const bool cancelled = co_await wait_for_stop();
+    // From here on the end is on its way; a cancellation could only lose what is being handed back.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    engine_->log(
+        log_level::info, "draining",
+        {{"workflow_tasks", std::to_string(workflow_slots_->used())},
+         {"activities", std::to_string(activity_slots_->used())}});
+    while (!idle() && std::chrono::steady_clock::now() < drain_until_) {
+        progress_.clear();
+        co_await progress_.wait_until(drain_until_);
+    }
+    handing_back_ = true;
+    leases_->stop_all(stop_reason::handing_back);
+    const time_point give_up = std::chrono::steady_clock::now() + hand_back_time;
+    while (!idle() && std::chrono::steady_clock::now() < give_up) {
+        progress_.clear();
+        co_await progress_.wait_until(give_up);
+    }
+    if (!idle())
+        engine_->log(
+            log_level::warning, "left tasks to their leases",
+            {{"workflow_tasks", std::to_string(workflow_slots_->used())},
+             {"activities", std::to_string(activity_slots_->used())}});
+    workflow_commits_->cancel();
+    activity_commits_->cancel();
+    leases_->stop();
+    while (loops_ != 0) {
+        progress_.clear();
+        co_await progress_.wait_until(time_point::max());
+    }
+    cache_.clear();
+    workflow_poller_.reset();
+    activity_poller_.reset();
+    if (loop_failure_) std::rethrow_exception(loop_failure_);
+    if (cancelled) throw boost::system::system_error{asio::error::operation_aborted};
+}
+
+asio::awaitable<bool> worker_core::wait_for_stop()
+{
+    bool cancelled = false;
+    while (!stopping_) {
+        progress_.clear();
+        try {
+            co_await progress_.wait_until(time_point::max());
+        } catch (const boost::system::system_error&) {
+            cancelled = true;
+        }
+        if (cancelled) drain(std::chrono::milliseconds{0});
+    }
+    co_return cancelled;
+}
+
+bool worker_core::idle() const noexcept
+{
+    return polling_ == 0 && workflow_slots_->used() == 0 && activity_slots_->used() == 0;
+}
+
+void worker_core::drain(std::chrono::milliseconds deadline)
+{
+    if (!running_) return;
+    drain_until_ = std::min(drain_until_, std::chrono::steady_clock::now() + deadline);
+    stopping_ = true;
+    if (workflow_poller_) workflow_poller_->stop();
+    if (activity_poller_) activity_poller_->stop();
+    progress_.raise();
+}
+
+void worker_core::start_loops()
+{
+    const std::weak_ptr<worker_core> weak = weak_from_this();
+    const auto freed = [weak] {
+        if (const auto self = weak.lock()) self->progress_.raise();
+    };
+    workflow_slots_->on_free(freed);
+    activity_slots_->on_free(freed);
+    workflow_commits_ =
+        make_batcher<store::workflow_completion, store::workflow_completed>(engine_);
+    activity_commits_ =
+        make_batcher<store::activity_completion, store::activity_completed>(engine_);
+
+    const std::shared_ptr<engine_core> on = engine_;
+    leases_ = std::make_shared<lease_keeper>(engine_, options_.lease());
+    spawn_loop(leases_->run(), nullptr);
+    if (!workflows_.empty()) {
+        workflow_poller_ = std::make_shared<poller<store::workflow_task>>(
+            engine_, task_kind::workflow, options_.queues(), workflow_slots_, options_.lease(),
+            [on](store::claim_request request) {
+                return on->store().claim_workflow_tasks(std::move(request));
+            },
+            [weak](store::workflow_task task, slots::slot slot, time_point asked) {
+                if (const auto self = weak.lock())
+                    self->start(std::move(task), std::move(slot), asked);
+            });
+        spawn_loop(workflow_poller_->run(), &polling_);
+    }
+    if (!activities_.empty()) {
+        activity_poller_ = std::make_shared<poller<store::activity_task>>(
+            engine_, task_kind::activity, options_.queues(), activity_slots_, options_.lease(),
+            [on](store::claim_request request) {
+                return on->store().claim_activity_tasks(std::move(request));
+            },
+            [weak](store::activity_task task, slots::slot slot, time_point asked) {
+                if (const auto self = weak.lock())
+                    self->start(std::move(task), std::move(slot), asked);
+            });
+        spawn_loop(activity_poller_->run(), &polling_);
+    }
+}
+
+void worker_core::spawn_loop(asio::awaitable<void> loop, std::size_t* count)
+{
+    ++loops_;
+    if (count) ++*count;
+    auto self = shared_from_this();
+    asio::co_spawn(engine_->executor(), std::move(loop), [self, count](std::exception_ptr failure) {
+        --self->loops_;
+        if (count) --*count;
+        if (failure) { // never expected: a worker that only looks alive would be worse than one
+                       // that ends
+            self->loop_failure_ = failure;
+            self->engine_->log(
+                log_level::error, "a worker's loop failed", {{"cause", what_of(failure)}});
+            self->drain(std::chrono::milliseconds{0});
+        }
+        self->progress_.raise();
+    });
+}
+
+void worker_core::start(store::workflow_task task, slots::slot slot, time_point asked)
+{
+    auto self = shared_from_this();
+    asio::co_spawn(
+        engine_->executor(), run_workflow_task(self, std::move(task), std::move(slot), asked),
+        [self](std::exception_ptr failure) {
+            if (failure)
+                self->engine_->log(
+                    log_level::error, "a workflow task was left to its lease",
+                    {{"cause", what_of(failure)}});
+        });
+}
+
+void worker_core::start(store::activity_task task, slots::slot slot, time_point asked)
+{
+    auto self = shared_from_this();
+    asio::co_spawn(
+        engine_->executor(), run_activity_task(self, std::move(task), std::move(slot), asked),
+        [self](std::exception_ptr failure) {
+            if (failure)
+                self->engine_->log(
+                    log_level::error, "an activity was left to its lease",
+                    {{"cause", what_of(failure)}});
+        });
+}
+
+} // namespace perdure

@@ -1,0 +1,105 @@
+// The inside of a worker: what its pollers, runners and lease keeper share.
+#pragma once
+
+#include <engine/batcher.hpp>
+#include <engine/engine_core.hpp>
+#include <worker/instance_cache.hpp>
+#include <worker/lease_keeper.hpp>
+#include <worker/poller.hpp>
+#include <worker/slots.hpp>
+
+#include <perdure/worker/worker.hpp>
+
+#include <boost/asio/thread_pool.hpp>
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace perdure {
+
+class worker_core : public std::enable_shared_from_this<worker_core>
+{
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+    using workflow_batcher = batcher<store::workflow_completion, store::workflow_completed>;
+    using activity_batcher = batcher<store::activity_completion, store::activity_completed>;
+
+    worker_core(std::shared_ptr<engine_core> engine, worker_options options);
+
+    void add(workflow_implementation implementation);
+    void add(activity_implementation implementation);
+
+    boost::asio::awaitable<void> run();
+    void drain(std::chrono::milliseconds deadline);
+
+    engine_core& engine() noexcept { return *engine_; }
+    const worker_options& options() const noexcept { return options_; }
+    instance_cache& cache() noexcept { return cache_; }
+    lease_keeper& leases() noexcept { return *leases_; }
+    workflow_batcher& workflow_commits() noexcept { return *workflow_commits_; }
+    activity_batcher& activity_commits() noexcept { return *activity_commits_; }
+    /// The threads of activities that are plain functions, started when first asked for.
+    boost::asio::thread_pool& threads();
+    /// Waits for the functions that run on them; those that wait for a thread never run.
+    void join_threads();
+
+    std::shared_ptr<const workflow_implementation> find_workflow(const std::string& name) const;
+    std::shared_ptr<const activity_implementation> find_activity(const std::string& name) const;
+
+    /// How long a task that failed here waits: doubled with every failure in a row, up to a hundred
+    /// times.
+    std::chrono::milliseconds hand_back_delay(std::int32_t failures) const;
+
+    /// How long a task waits whose workflow or activity this worker lacks: likewise, by name.
+    std::chrono::milliseconds delay_of_missing(const std::string& name);
+
+    /// True once in-flight work is to be handed back instead of started.
+    bool handing_back() const noexcept { return handing_back_; }
+
+private:
+    void start(store::workflow_task task, slots::slot slot, time_point asked);
+    void start(store::activity_task task, slots::slot slot, time_point asked);
+    void start_loops();
+    void spawn_loop(boost::asio::awaitable<void> loop, std::size_t* count);
+    boost::asio::awaitable<void> work();
+    boost::asio::awaitable<bool> wait_for_stop();
+    bool idle() const noexcept;
+
+    std::shared_ptr<engine_core> engine_;
+    worker_options options_;
+    std::map<std::string, std::shared_ptr<const workflow_implementation>> workflows_;
+    std::map<std::string, std::shared_ptr<const activity_implementation>> activities_;
+    std::map<std::string, std::int32_t> missing_; // how often each name was missed
+    instance_cache cache_;
+    std::shared_ptr<slots> workflow_slots_;
+    std::shared_ptr<slots> activity_slots_;
+    std::shared_ptr<lease_keeper> leases_;
+    std::shared_ptr<workflow_batcher> workflow_commits_;
+    std::shared_ptr<activity_batcher> activity_commits_;
+    std::shared_ptr<poller<store::workflow_task>> workflow_poller_;
+    std::shared_ptr<poller<store::activity_task>> activity_poller_;
+    std::optional<boost::asio::thread_pool> threads_;
+    wake_flag progress_;      // raised when a slot is freed or a loop has ended, and by drain
+    std::size_t loops_ = 0;   // pollers and the lease keeper
+    std::size_t polling_ = 0; // pollers
+    std::exception_ptr loop_failure_;
+    bool running_ = false;
+    bool stopping_ = false;
+    bool handing_back_ = false;
+    time_point drain_until_ = time_point::max();
+};
+
+/// Runs one claimed workflow task to its end: replay or cache, activate, commit, and on while
+/// events keep arriving.
+boost::asio::awaitable<void> run_workflow_task(
+    std::shared_ptr<worker_core> worker, store::workflow_task task, slots::slot slot,
+    worker_core::time_point asked);
+
+/// Runs one attempt of an activity and records what came of it.
+boost::asio::awaitable<void> run_activity_task(
+    std::shared_ptr<worker_core> worker, store::activity_task task, slots::slot slot,
+    worker_core::time_point asked);
+
+} // namespace perdure
