@@ -83,7 +83,7 @@ public:
     /// Sends a signal; see `untyped_instance::signal`.
     template <fixed_string Name, class T>
     boost::asio::awaitable<void> signal(
-        const perdure::signal<Name, T>& definition, arg<T> value) const
+        const perdure::signal<Name, T>& definition, arg<std::type_identity_t<T>> value) const
     {
         const signal_call call = definition(std::move(value));
         return untyped_instance::signal(call.name(), call.data());

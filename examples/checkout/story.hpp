@@ -1,0 +1,44 @@
+// What the demo saw happen, line by line, from the client's output.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace demo {
+
+enum class outcome
+{
+    none,
+    shipped,
+    refunded,
+    declined
+};
+
+struct order_story
+{
+    double placed_at = 0; // seconds since 1970, when the client began to start its workflow
+    outcome result = outcome::none;
+    std::string payment; // of a receipt
+};
+
+struct story
+{
+    std::size_t expected = 0; // orders in the file that can be placed
+    std::vector<std::string> broken;
+    std::map<std::string, order_story> orders; // by id
+    std::optional<double> killed_at;           // when a worker was killed, seconds since 1970
+
+    /// Takes in a line that the client printed. Throws std::runtime_error for one it does not know.
+    void heed(std::string_view line);
+
+    std::size_t count(outcome result) const noexcept;
+
+    /// Orders that have an outcome.
+    std::size_t finished() const noexcept;
+};
+
+} // namespace demo

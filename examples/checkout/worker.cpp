@@ -1,0 +1,99 @@
+// The worker: the checkout workflow and the activities it is made of. Start as many as you like, on
+// as many machines as you like. SIGTERM lets one finish what it holds, then it leaves; SIGKILL does
+// no harm either.
+#include "ledger.hpp"
+#include "shop.hpp"
+
+#include <perdure/worker/worker.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <thread>
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+// A workflow decides; whatever touches the world is an activity.
+perdure::task<shop::receipt> run_checkout(perdure::context ctx, shop::order order)
+{
+    std::string payment = co_await ctx.run(shop::charge(order).start_to_close(30s).attempts(5));
+    // Killed here? Another worker goes on here, with the payment: the card is not charged again.
+    std::optional<bool> approved = co_await ctx.receive(shop::approve).within(shop::patience);
+    if (approved.value_or(false)) {
+        auto shipped = co_await ctx.run(shop::ship(order)).as_result(); // a failure is a value here
+        if (shipped) co_return shop::receipt{order.id, payment, true};
+    }
+    co_await ctx.run(shop::refund(order, payment));
+    co_return shop::receipt{order.id, payment, false};
+}
+
+// An activity may be a coroutine: thousands of them wait at the same time, on one thread.
+asio::awaitable<std::string> charge_card(
+    perdure::activity_context ctx, shop::order order, shop::ledger& ledger)
+{
+    if (order.cents > shop::card_limit) throw shop::card_declined(shop::declined{"over the limit"});
+    co_await ledger.write(ctx, order);
+    asio::steady_timer answer{
+        co_await asio::this_coro::executor, 100ms}; // card networks take their time
+    co_await answer.async_wait(asio::use_awaitable);
+    co_return ctx.idempotency_key();
+}
+
+asio::awaitable<void> refund_payment(
+    perdure::activity_context ctx, shop::order order, shop::ledger& ledger)
+{
+    co_await ledger.write(ctx, order);
+}
+
+// Or a plain function, which may block: it runs on one of the worker's threads.
+void ship_parcel(perdure::activity_context ctx, const shop::order& order, shop::ledger& ledger)
+{
+    std::this_thread::sleep_for(20ms); // the label printer
+    ledger.write_and_wait(ctx, order);
+}
+
+asio::awaitable<void> serve(perdure::worker& worker, shop::ledger& ledger)
+{
+    co_await ledger.create();
+    co_await worker.run();
+}
+
+int main(int argc, char** argv)
+try {
+    const std::string name = argc > 1 ? argv[1] : "worker";
+    const std::chrono::milliseconds lease{argc > 2 ? std::stol(argv[2]) : 10'000};
+    const char* const dsn = std::getenv("PERDURE_DSN"); // nothing: what libpq takes for granted
+
+    asio::io_context io{1};
+    perdure::engine engine{io, dsn ? dsn : ""};
+    shop::ledger ledger{io.get_executor(), dsn ? dsn : "", name};
+    perdure::worker worker{engine, perdure::worker_options{}.queues({shop::queue}).lease(lease)};
+    worker.implement(shop::checkout, run_checkout);
+    worker.implement(shop::charge, [&](perdure::activity_context ctx, const shop::order& order) {
+        return charge_card(ctx, order, ledger);
+    });
+    worker.implement(
+        shop::refund, [&](perdure::activity_context ctx, const shop::order& order,
+                          const std::string&) { return refund_payment(ctx, order, ledger); });
+    worker.implement(shop::ship, [&](perdure::activity_context ctx, const shop::order& order) {
+        ship_parcel(ctx, order, ledger);
+    });
+
+    asio::signal_set stop{io, SIGINT, SIGTERM};
+    stop.async_wait([&](auto, int) { worker.drain(10s); });
+    asio::co_spawn(io, serve(worker, ledger), [](std::exception_ptr failure) {
+        if (failure) std::rethrow_exception(failure); // out of io.run(), to whoever started this
+    });
+    io.run();
+} catch (const std::exception& failure) {
+    std::cerr << "perdure_checkout_worker: " << failure.what() << '\n';
+    return EXIT_FAILURE;
+}
