@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -44,9 +45,10 @@ public:
             boost::system::error_code ignored;
             co_await timer_.async_wait(
                 boost::asio::redirect_error(boost::asio::use_awaitable, ignored));
-            const auto cancelled =
-                (co_await boost::asio::this_coro::cancellation_state).cancelled();
-            if (cancelled != boost::asio::cancellation_type::none && !value_ && !exception_)
+            const boost::asio::cancellation_state state =
+                co_await boost::asio::this_coro::cancellation_state;
+            const bool cancelled = state.cancelled() != boost::asio::cancellation_type::none;
+            if (cancelled && !value_ && !exception_)
                 throw boost::system::system_error{boost::asio::error::operation_aborted};
         }
         if (exception_) std::rethrow_exception(exception_);

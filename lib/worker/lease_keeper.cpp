@@ -7,8 +7,8 @@ namespace perdure {
 
 namespace asio = boost::asio;
 
-lease_keeper::lease_keeper(std::shared_ptr<engine_core> engine, std::chrono::milliseconds lease)
-    : engine_{std::move(engine)}, lease_{lease}, wake_{engine_->executor()}
+lease_keeper::lease_keeper(std::shared_ptr<engine_core> engine, std::chrono::milliseconds duration)
+    : engine_{std::move(engine)}, lease_{duration}, wake_{engine_->executor()}
 {}
 
 lease_keeper::held& lease_keeper::held::operator=(held&& other) noexcept
@@ -54,7 +54,7 @@ bool lease_keeper::held::fresh() const noexcept
 
 lease_keeper::held lease_keeper::hold(const store::workflow_task& task, time_point asked)
 {
-    lease kept;
+    entry kept;
     kept.instance = task.instance;
     kept.token = task.token;
     kept.asked = asked;
@@ -64,7 +64,7 @@ lease_keeper::held lease_keeper::hold(const store::workflow_task& task, time_poi
 lease_keeper::held lease_keeper::hold(
     const store::activity_task& task, time_point asked, std::function<void(stop_reason)> stop)
 {
-    lease kept;
+    entry kept;
     kept.instance = task.instance;
     kept.token = task.token;
     kept.asked = asked;
@@ -72,7 +72,7 @@ lease_keeper::held lease_keeper::hold(
     return hold(task_kind::activity, task.id, std::move(kept));
 }
 
-lease_keeper::held lease_keeper::hold(task_kind kind, std::int64_t row, lease kept)
+lease_keeper::held lease_keeper::hold(task_kind kind, std::int64_t row, entry kept)
 {
     held result;
     result.keeper_ = shared_from_this();
@@ -86,8 +86,8 @@ lease_keeper::held lease_keeper::hold(task_kind kind, std::int64_t row, lease ke
 void lease_keeper::stop_all(stop_reason reason)
 {
     std::vector<std::function<void(stop_reason)>> stops; // stopping one may end its lease
-    for (auto& [row, lease] : activities_)
-        if (lease.stop) stops.push_back(std::exchange(lease.stop, nullptr));
+    for (auto& [row, kept] : activities_)
+        if (kept.stop) stops.push_back(std::exchange(kept.stop, nullptr));
     for (const auto& stop : stops) stop(reason);
 }
 
@@ -118,28 +118,28 @@ asio::awaitable<void> lease_keeper::run()
 
 asio::awaitable<void> lease_keeper::extend_workflows()
 {
-    std::vector<store::workflow_lease> held;
-    for (const auto& [row, lease] : workflows_)
-        if (!*lease.lost && !lease.settling) held.push_back({lease.instance, lease.token});
-    if (held.empty()) co_return;
+    std::vector<store::workflow_lease> leases;
+    for (const auto& [row, kept] : workflows_)
+        if (!*kept.lost && !kept.settling) leases.push_back({kept.instance, kept.token});
+    if (leases.empty()) co_return;
     const time_point asked = std::chrono::steady_clock::now();
-    const auto outcomes = co_await engine_->store().extend(held, lease_);
-    for (std::size_t i = 0; i < held.size(); ++i)
+    const auto outcomes = co_await engine_->store().extend(leases, lease_);
+    for (std::size_t i = 0; i < leases.size(); ++i)
         note(
-            task_kind::workflow, static_cast<std::int64_t>(held[i].instance), held[i].token, asked,
-            outcomes[i]);
+            task_kind::workflow, static_cast<std::int64_t>(leases[i].instance), leases[i].token,
+            asked, outcomes[i]);
 }
 
 asio::awaitable<void> lease_keeper::extend_activities()
 {
-    std::vector<store::activity_lease> held;
-    for (const auto& [row, lease] : activities_)
-        if (!*lease.lost && !lease.settling) held.push_back({lease.instance, row, lease.token});
-    if (held.empty()) co_return;
+    std::vector<store::activity_lease> leases;
+    for (const auto& [row, kept] : activities_)
+        if (!*kept.lost && !kept.settling) leases.push_back({kept.instance, row, kept.token});
+    if (leases.empty()) co_return;
     const time_point asked = std::chrono::steady_clock::now();
-    const auto outcomes = co_await engine_->store().extend(held, lease_);
-    for (std::size_t i = 0; i < held.size(); ++i)
-        note(task_kind::activity, held[i].id, held[i].token, asked, outcomes[i]);
+    const auto outcomes = co_await engine_->store().extend(leases, lease_);
+    for (std::size_t i = 0; i < leases.size(); ++i)
+        note(task_kind::activity, leases[i].id, leases[i].token, asked, outcomes[i]);
 }
 
 void lease_keeper::note(

@@ -26,7 +26,7 @@ class lease_keeper : public std::enable_shared_from_this<lease_keeper>
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
-    lease_keeper(std::shared_ptr<engine_core> engine, std::chrono::milliseconds lease);
+    lease_keeper(std::shared_ptr<engine_core> engine, std::chrono::milliseconds duration);
 
     /// A lease, kept from being claimed by others until it is destroyed or lost.
     class held
@@ -68,7 +68,7 @@ public:
     void stop();
 
 private:
-    struct lease
+    struct entry
     {
         store::instance_key instance{};
         store::claim_token token{};
@@ -77,10 +77,10 @@ private:
         std::function<void(stop_reason)> stop;
         bool settling = false;
     };
-    using leases = std::map<std::int64_t, lease>;
+    using entries = std::map<std::int64_t, entry>;
 
-    held hold(task_kind kind, std::int64_t row, lease kept);
-    leases& of(task_kind kind) noexcept
+    held hold(task_kind kind, std::int64_t row, entry kept);
+    entries& of(task_kind kind) noexcept
     {
         return kind == task_kind::workflow ? workflows_ : activities_;
     }
@@ -92,8 +92,8 @@ private:
 
     std::shared_ptr<engine_core> engine_;
     std::chrono::milliseconds lease_;
-    leases workflows_;  // by instance
-    leases activities_; // by task id
+    entries workflows_;  // by instance
+    entries activities_; // by task id
     wake_flag wake_;
     bool stopping_ = false;
 };
