@@ -47,8 +47,10 @@ struct diagnostics
     std::string detail;   ///< DETAIL, or empty.
     std::string hint;     ///< HINT, or empty.
     std::string where;    ///< CONTEXT, or empty.
-    std::int32_t position =
-        0; ///< Character of the statement that the message is about, from 1; 0: none.
+    /// Character of the statement's text that the message is about, from 1; 0: none.
+    std::int32_t position = 0;
+    /// Index of the failed statement in its pipeline; -1: none.
+    std::int32_t statement = -1;
 };
 
 /// The exception of this layer. `code()` holds the `errc`, `what()` one sentence for people; for a

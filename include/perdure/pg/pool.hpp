@@ -66,7 +66,7 @@ class pool_state;
 class pooled_connection
 {
 public:
-    pooled_connection(std::shared_ptr<detail::pool_state> pool, connection lent) noexcept;
+    pooled_connection(std::shared_ptr<detail::pool_state> pool, pg::connection lent) noexcept;
     pooled_connection(pooled_connection&&) noexcept;
     pooled_connection& operator=(pooled_connection&&) noexcept;
     ~pooled_connection();
@@ -126,6 +126,8 @@ public:
     boost::asio::any_io_executor get_executor() const noexcept;
 
 private:
+    static boost::asio::awaitable<pipeline_result> run_pipeline(
+        std::shared_ptr<detail::pool_state> state, pipeline statements);
     static boost::asio::awaitable<result> run_one(
         std::shared_ptr<detail::pool_state> state, pipeline one);
 

@@ -1,0 +1,95 @@
+#include <pg/blocking.hpp>
+
+#include <boost/asio/execution/context.hpp>
+#include <boost/asio/execution_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/query.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <exception>
+#include <memory>
+#include <utility>
+
+namespace perdure::pg {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// A service, so that the thread ends before the context whose executor it posts to.
+class blocking_service : public asio::execution_context::service
+{
+public:
+    using key_type = blocking_service;
+    inline static asio::execution_context::id id;
+
+    explicit blocking_service(asio::execution_context& context) : service{context} {}
+
+    asio::any_io_executor executor() { return threads_.get_executor(); }
+
+private:
+    void shutdown() noexcept override
+    {
+        threads_.stop();
+        threads_.join();
+    }
+
+    asio::thread_pool threads_{1};
+};
+
+struct job
+{
+    job(const asio::any_io_executor& executor, std::function<void()> w)
+        : work{std::move(w)}, ended{executor}
+    {}
+
+    std::function<void()> work;
+    asio::steady_timer ended; ///< Cancelled when `work` ended.
+    std::exception_ptr failure;
+    bool done = false; ///< Only the executor's side touches it.
+};
+
+} // namespace
+
+asio::any_io_executor blocking_executor_of(const asio::any_io_executor& executor)
+{
+    auto& context = asio::query(executor, asio::execution::context);
+    return asio::use_service<blocking_service>(context).executor();
+}
+
+asio::awaitable<bool> run_blocking(
+    asio::any_io_executor blocking, std::function<void()> work,
+    std::chrono::steady_clock::time_point deadline)
+{
+    auto executor = co_await asio::this_coro::executor;
+    auto j = std::make_shared<job>(executor, std::move(work));
+    j->ended.expires_at(deadline);
+    auto on_thread = [j, executor]() mutable {
+        try {
+            j->work();
+        } catch (...) {
+            j->failure = std::current_exception();
+        }
+        // The last reference goes along, so that what the job owns ends on the executor.
+        asio::post(executor, [finished = std::move(j)] {
+            finished->done = true;
+            finished->ended.cancel();
+        });
+    };
+    asio::post(blocking, std::move(on_thread));
+    boost::system::error_code ended;
+    co_await j->ended.async_wait(asio::redirect_error(asio::use_awaitable, ended));
+    if (j->done) {
+        if (j->failure) std::rethrow_exception(j->failure);
+        co_return true;
+    }
+    if (ended) throw boost::system::system_error{asio::error::operation_aborted};
+    co_return false;
+}
+
+} // namespace perdure::pg

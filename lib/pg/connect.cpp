@@ -1,0 +1,207 @@
+// Connecting: libpq's calls run on a blocking executor, the waits between them on the caller's.
+#include <pg/blocking.hpp>
+#include <pg/conninfo.hpp>
+#include <pg/session.hpp>
+
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <optional>
+#include <regex>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+namespace perdure::pg {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using clock = std::chrono::steady_clock;
+using descriptor = asio::posix::stream_descriptor;
+
+namespace {
+
+constexpr int oldest_server = 150000;
+
+/// One attempt to connect to one host. Shared with the blocking thread: whoever lets go last closes
+/// it, so that giving up never waits for a call of libpq that is under way.
+struct attempt
+{
+    conninfo info;
+    std::unique_ptr<handle> pg;
+    PostgresPollingStatusType next = PGRES_POLLING_WRITING; // as libpq's manual says
+
+    void start()
+    {
+        std::vector<const char*> keywords, values;
+        for (const auto& [keyword, value] : info) {
+            keywords.push_back(keyword.c_str());
+            values.push_back(value.c_str());
+        }
+        keywords.push_back(nullptr);
+        values.push_back(nullptr);
+        PGconn* made = PQconnectStartParams(keywords.data(), values.data(), 1);
+        if (!made) throw std::bad_alloc{};
+        pg = std::make_unique<handle>(made);
+        PQsetErrorVerbosity(made, PQERRORS_VERBOSE); // the only way to a SQLSTATE while connecting
+    }
+
+    void poll() { next = PQconnectPoll(pg->get()); }
+};
+
+/// Why an attempt failed, with the SQLSTATE taken out of the verbose text where the server gave
+/// one.
+diagnostics connect_words(PGconn* pg)
+{
+    static const std::regex location{"\n[^\n]*, [a-z_]+\\.c:[0-9]+\n"};
+    static const std::regex state{":  ([0-9A-Z]{5}): "};
+    const std::string text = std::regex_replace(PQerrorMessage(pg), location, "\n");
+    diagnostics words;
+    for (std::sregex_iterator i{text.begin(), text.end(), state}, end; i != end; ++i)
+        words.sqlstate = (*i)[1];
+    words.message = one_line(std::regex_replace(text, state, ": ").c_str());
+    return words;
+}
+
+/// A descriptor of our own for libpq's socket. libpq closes and reopens its descriptor while it
+/// connects and mostly gets the same number again, which Asio could not notice.
+descriptor duplicate_socket(const asio::any_io_executor& executor, PGconn* pg)
+{
+    const int own = fcntl(PQsocket(pg), F_DUPFD_CLOEXEC, 0);
+    if (own < 0)
+        throw error{
+            errc::connect_failed,
+            "the socket's descriptor cannot be duplicated: " +
+                error_code{errno, boost::system::system_category()}.message()};
+    return descriptor{executor, own};
+}
+
+error timed_out(clock::duration time)
+{
+    const auto seconds = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+    return {
+        errc::connect_timed_out,
+        "the server did not answer within " + std::to_string(seconds) + " ms of connecting"};
+}
+
+struct connected
+{
+    connected(std::unique_ptr<handle> h, descriptor s) : pg{std::move(h)}, socket{std::move(s)} {}
+
+    std::unique_ptr<handle> pg;
+    descriptor socket;
+};
+
+/// One attempt. Throws errc::connect_failed or errc::connect_timed_out.
+asio::awaitable<connected> connect_once(
+    asio::any_io_executor blocking, conninfo info, clock::time_point deadline)
+{
+    const auto executor = co_await asio::this_coro::executor;
+    const auto begun = clock::now();
+    const auto a = std::make_shared<attempt>();
+    a->info = std::move(info);
+    asio::steady_timer timer{executor, deadline};
+
+    std::function<void()> start = [a] { a->start(); };
+    const bool started = co_await run_blocking(blocking, std::move(start), deadline);
+    if (!started) throw timed_out(clock::now() - begun);
+    if (PQstatus(a->pg->get()) == CONNECTION_BAD) a->next = PGRES_POLLING_FAILED;
+    while (a->next != PGRES_POLLING_OK) {
+        if (a->next == PGRES_POLLING_FAILED) {
+            const diagnostics words = connect_words(a->pg->get());
+            throw error{errc::connect_failed, describe(words), words};
+        }
+        {
+            descriptor socket = duplicate_socket(executor, a->pg->get());
+            const auto direction =
+                a->next == PGRES_POLLING_READING ? descriptor::wait_read : descriptor::wait_write;
+            auto both = asio::experimental::make_parallel_group(
+                socket.async_wait(direction, asio::deferred), timer.async_wait(asio::deferred));
+            const auto outcome =
+                co_await both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+            const auto& [order, ready, expired] = outcome;
+            const error_code ended = order[0] == 0 ? ready : expired;
+            if (ended) throw boost::system::system_error{ended};
+            if (order[0] == 1) throw timed_out(clock::now() - begun);
+        }
+        std::function<void()> poll = [a] { a->poll(); };
+        const bool polled = co_await run_blocking(blocking, std::move(poll), deadline);
+        if (!polled) throw timed_out(clock::now() - begun);
+    }
+    PQsetErrorVerbosity(a->pg->get(), PQERRORS_DEFAULT);
+    descriptor socket = duplicate_socket(executor, a->pg->get());
+    co_return connected{std::move(a->pg), std::move(socket)};
+}
+
+void check_server(PGconn* pg)
+{
+    const int version = PQserverVersion(pg);
+    if (version >= oldest_server) return;
+    const char* text = PQparameterStatus(pg, "server_version");
+    throw error{
+        errc::unsupported_server, "the server is PostgreSQL " +
+                                      std::string{text ? text : std::to_string(version)} +
+                                      "; version 15 or newer is needed"};
+}
+
+void prepare_session(PGconn* pg)
+{
+    if (PQsetnonblocking(pg, 1) == 0 && PQenterPipelineMode(pg) == 1) return;
+    throw error{errc::connect_failed, one_line(PQerrorMessage(pg))};
+}
+
+/// What several failed attempts come to: a time-out if all of them timed out.
+error combine(const std::vector<error>& failures)
+{
+    if (failures.size() == 1) return failures.front();
+    const bool all_timed_out = std::ranges::all_of(failures, [](const error& e) {
+        return e.code() == make_error_code(errc::connect_timed_out);
+    });
+    std::string text;
+    for (const error& e : failures) text.append(text.empty() ? "" : "; ").append(e.what());
+    return {
+        all_timed_out ? errc::connect_timed_out : errc::connect_failed, std::move(text),
+        failures.back().diagnostics()};
+}
+
+} // namespace
+
+asio::awaitable<connection> connection::connect(connection_options options)
+{
+    const auto executor = co_await asio::this_coro::executor;
+    asio::any_io_executor blocking = options.blocking_executor();
+    if (!blocking) blocking = blocking_executor_of(executor);
+    const auto deadline = clock::now() + options.connect_timeout();
+    std::vector<conninfo> attempts = make_conninfo(options);
+    std::vector<error> failures;
+    for (std::size_t i = 0; i < attempts.size(); ++i) {
+        const auto left = deadline - clock::now();
+        const auto share = left / static_cast<clock::rep>(attempts.size() - i);
+        try {
+            connected c =
+                co_await connect_once(blocking, std::move(attempts[i]), clock::now() + share);
+            check_server(c.pg->get());
+            prepare_session(c.pg->get());
+            co_return connection{std::make_shared<session>(
+                std::move(c.pg), std::move(c.socket), options.prepared_statements())};
+        } catch (const error& e) {
+            if (e.code() == make_error_code(errc::unsupported_server)) throw;
+            failures.push_back(e);
+        }
+    }
+    throw combine(failures);
+}
+
+} // namespace perdure::pg

@@ -1,0 +1,85 @@
+#include <perdure/pg/connection.hpp>
+
+#include <pg/session.hpp>
+
+#include <utility>
+
+namespace perdure::pg {
+
+namespace asio = boost::asio;
+
+connection::connection(std::shared_ptr<session> s) noexcept : session_{std::move(s)} {}
+
+connection::connection(connection&&) noexcept = default;
+
+connection& connection::operator=(connection&& other) noexcept
+{
+    if (this != &other) {
+        close();
+        session_ = std::move(other.session_);
+    }
+    return *this;
+}
+
+connection::~connection()
+{
+    close();
+}
+
+asio::awaitable<pipeline_result> connection::run(pipeline statements)
+{
+    return session::run(session_, std::move(statements));
+}
+
+asio::awaitable<result> connection::run_one(pipeline one)
+{
+    return session::run_one(session_, std::move(one));
+}
+
+asio::awaitable<void> connection::execute_script(std::string sql)
+{
+    return session::execute_script(session_, std::move(sql));
+}
+
+asio::awaitable<std::vector<notification>> connection::wait_notifications(
+    std::chrono::steady_clock::time_point deadline)
+{
+    return session::wait_notifications(session_, deadline);
+}
+
+bool connection::usable() const noexcept
+{
+    return session_ && session_->usable();
+}
+
+bool connection::clean() const noexcept
+{
+    return session_ && session_->clean();
+}
+
+bool connection::check_idle()
+{
+    return session_ && session_->check_idle();
+}
+
+int connection::backend_pid() const noexcept
+{
+    return session_ ? session_->backend_pid() : 0;
+}
+
+int connection::server_version() const noexcept
+{
+    return session_ ? session_->server_version() : 0;
+}
+
+std::vector<diagnostics> connection::take_notices()
+{
+    return session_ ? session_->take_notices() : std::vector<diagnostics>{};
+}
+
+void connection::close() noexcept
+{
+    if (session_) session_->close();
+}
+
+} // namespace perdure::pg

@@ -1,0 +1,330 @@
+#include <perdure/pg/listener.hpp>
+
+#include <perdure/pg/connection.hpp>
+#include <perdure/pg/identifier.hpp>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <random>
+#include <tuple>
+
+namespace perdure::pg {
+
+namespace asio = boost::asio;
+using clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr clock::duration first_pause = 20ms;
+constexpr clock::duration longest_pause_refused = 200ms;
+constexpr clock::duration longest_pause_silent = 5s;
+constexpr clock::duration pause_blocked = 30s;
+
+/// How long to wait before the next attempt: short while the server refuses at once, so that a
+/// restart is noticed at once; longer when it is silent, since every attempt costs it something.
+class back_off
+{
+public:
+    void reset() noexcept { next_ = first_pause; }
+
+    clock::duration after(const error& cause) noexcept
+    {
+        if (cause.code() == make_error_code(errc::notifications_blocked)) return pause_blocked;
+        const bool silent = cause.code() == make_error_code(errc::connect_timed_out);
+        const auto longest = silent ? longest_pause_silent : longest_pause_refused;
+        const auto pause = std::min(next_, longest);
+        next_ = std::min(next_ * 2, longest_pause_silent);
+        return pause;
+    }
+
+private:
+    clock::duration next_ = first_pause;
+};
+
+/// Closes a connection that does not answer in time. What it interrupts ends with errc::closed;
+/// `fired` tells why.
+class watchdog
+{
+public:
+    watchdog(connection& watched, const asio::any_io_executor& executor, clock::duration limit)
+        : timer_{executor, limit}, state_{std::make_shared<state>(&watched)}
+    {
+        timer_.async_wait([s = state_](boost::system::error_code ended) {
+            if (ended || !s->watched) return;
+            s->fired = true;
+            s->watched->close();
+        });
+    }
+    watchdog(const watchdog&) = delete;
+    watchdog& operator=(const watchdog&) = delete;
+    ~watchdog() { state_->watched = nullptr; }
+
+    bool fired() const noexcept { return state_->fired; }
+
+private:
+    struct state
+    {
+        explicit state(connection* w) : watched{w} {}
+        connection* watched;
+        bool fired = false;
+    };
+
+    asio::steady_timer timer_;
+    std::shared_ptr<state> state_; // the handler may be queued already when the watchdog goes
+};
+
+} // namespace
+
+class listener::state
+{
+public:
+    state(asio::any_io_executor executor, listener_options options)
+        : executor_{std::move(executor)},
+          options_{std::move(options)},
+          stopped_timer_{executor_, clock::time_point::max()},
+          random_{std::random_device{}()}
+    {}
+
+    static asio::awaitable<void> run(std::shared_ptr<state> self);
+    void stop() noexcept;
+
+    std::function<void(const notification&)> on_notification = [](const notification&) {};
+    std::function<void()> on_gap = [] {};
+    std::function<void(const error&)> on_down = [](const error&) {};
+    statement safety{"select 1"};
+    std::function<void(const result&)> on_safety = [](const result&) {};
+    bool up = false;
+
+private:
+    static asio::awaitable<void> listen_for_ever(std::shared_ptr<state> self);
+    asio::awaitable<void> listen_once();
+    asio::awaitable<void> subscribe(connection& session);
+    asio::awaitable<void> prove(connection& session);
+    asio::awaitable<void> drain(connection& session);
+    asio::awaitable<result> answer(connection& session, statement asked);
+    void report_down(const error& cause);
+    void deliver(const std::vector<notification>& arrived);
+    error silent(const char* what) const;
+    double jitter() { return std::uniform_real_distribution<double>{0.0, 1.0}(random_); }
+
+    asio::any_io_executor executor_;
+    listener_options options_;
+    asio::steady_timer stopped_timer_; ///< Cancelled by `stop`.
+    bool stopped_ = false;
+    std::string script_;        ///< LISTEN for each channel.
+    std::string proof_channel_; ///< Of this listener alone.
+    std::string last_cause_;
+    back_off pause_;
+    std::minstd_rand random_;
+};
+
+asio::awaitable<void> listener::state::run(std::shared_ptr<state> self)
+{
+    self->proof_channel_ = "perdure_proof_" + std::to_string(std::random_device{}()) + "_" +
+                           std::to_string(std::random_device{}());
+    self->script_ = "listen " + quote_identifier(self->proof_channel_) + ";";
+    for (const std::string& channel : self->options_.channels())
+        self->script_ += "listen " + quote_identifier(channel) + ";";
+    if (self->stopped_) co_return;
+    // Whichever ends first ends the other: stop() the loop, a cancellation both.
+    auto both = asio::experimental::make_parallel_group(
+        asio::co_spawn(self->executor_, listen_for_ever(self), asio::deferred),
+        self->stopped_timer_.async_wait(asio::deferred));
+    const auto outcome =
+        co_await both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    self->up = false;
+    const auto& [order, failure, stopped] = outcome;
+    if (order[0] == 0 && failure) std::rethrow_exception(failure);
+    if (!self->stopped_) throw boost::system::system_error{asio::error::operation_aborted};
+}
+
+void listener::state::stop() noexcept
+{
+    stopped_ = true;
+    stopped_timer_.cancel();
+}
+
+asio::awaitable<void> listener::state::listen_for_ever(std::shared_ptr<state> self)
+{
+    // A coroutine that is cancelled before it was ever suspended would end the executor's run with
+    // an exception.
+    co_await asio::post(asio::use_awaitable);
+    asio::steady_timer timer{self->executor_};
+    for (;;) {
+        std::optional<error> cause;
+        try {
+            co_await self->listen_once();
+        } catch (const error& e) {
+            cause = e;
+        }
+        if (!cause) continue;
+        self->report_down(*cause);
+        const auto pause = self->pause_.after(*cause);
+        timer.expires_after(
+            std::chrono::duration_cast<clock::duration>(pause * (0.75 + 0.25 * self->jitter())));
+        co_await timer.async_wait(asio::use_awaitable);
+    }
+}
+
+asio::awaitable<void> listener::state::listen_once()
+{
+    connection session = co_await connection::connect(options_.connection());
+    co_await subscribe(session);
+    co_await prove(session);
+    pause_.reset();
+    last_cause_.clear();
+    up = true;
+    on_gap();
+    co_await drain(session);
+}
+
+asio::awaitable<void> listener::state::subscribe(connection& session)
+{
+    watchdog limit{session, executor_, options_.response_timeout()};
+    try {
+        co_await session.execute_script(script_);
+    } catch (const error&) {
+        if (limit.fired()) throw silent("LISTEN");
+        throw;
+    }
+}
+
+asio::awaitable<void> listener::state::prove(connection& session)
+{
+    static const statement notify{"select pg_notify($1, '')"};
+    {
+        watchdog limit{session, executor_, options_.response_timeout()};
+        try {
+            co_await session.execute(notify, proof_channel_);
+        } catch (const error&) {
+            if (limit.fired()) throw silent("NOTIFY");
+            throw;
+        }
+    }
+    const auto deadline = clock::now() + options_.response_timeout();
+    bool proved = false;
+    while (!proved) {
+        std::vector<notification> arrived = co_await session.wait_notifications(deadline);
+        if (arrived.empty())
+            throw error{
+                errc::notifications_blocked,
+                "a NOTIFY to the own session did not come back; a transaction-pooling proxy, or "
+                "one that multiplexes sessions, cannot LISTEN: give the listener a direct "
+                "connection"};
+        proved = std::ranges::any_of(
+            arrived, [this](const notification& n) { return n.channel == proof_channel_; });
+        deliver(arrived);
+    }
+}
+
+asio::awaitable<void> listener::state::drain(connection& session)
+{
+    const auto next_safety = [this] {
+        const auto least = options_.liveness_interval();
+        return clock::now() + least +
+               std::chrono::duration_cast<clock::duration>(least * (jitter() / 3));
+    };
+    auto safety_at = next_safety();
+    for (;;) {
+        const std::vector<notification> arrived = co_await session.wait_notifications(safety_at);
+        deliver(arrived);
+        if (clock::now() < safety_at) continue;
+        const result rows = co_await answer(session, safety);
+        on_safety(rows);
+        safety_at = next_safety();
+    }
+}
+
+asio::awaitable<result> listener::state::answer(connection& session, statement asked)
+{
+    watchdog limit{session, executor_, options_.response_timeout()};
+    try {
+        result rows = co_await session.execute(asked);
+        co_return rows;
+    } catch (const error&) {
+        if (limit.fired()) throw silent("the safety statement");
+        throw;
+    }
+}
+
+void listener::state::deliver(const std::vector<notification>& arrived)
+{
+    for (const notification& n : arrived)
+        if (n.channel != proof_channel_) on_notification(n);
+}
+
+void listener::state::report_down(const error& cause)
+{
+    const bool was_up = std::exchange(up, false);
+    if (!was_up && last_cause_ == cause.what()) return;
+    last_cause_ = cause.what();
+    on_down(cause);
+}
+
+error listener::state::silent(const char* what) const
+{
+    const auto limit =
+        std::chrono::duration_cast<std::chrono::milliseconds>(options_.response_timeout()).count();
+    return {
+        errc::connect_timed_out, "the server did not answer " + std::string{what} + " within " +
+                                     std::to_string(limit) + " ms"};
+}
+
+listener::listener(asio::any_io_executor executor, listener_options options)
+    : state_{std::make_shared<state>(std::move(executor), std::move(options))}
+{}
+
+listener::~listener()
+{
+    stop();
+}
+
+asio::awaitable<void> listener::run()
+{
+    return state::run(state_);
+}
+
+void listener::stop() noexcept
+{
+    state_->stop();
+}
+
+void listener::on_notification(std::function<void(const notification&)> handler)
+{
+    state_->on_notification = std::move(handler);
+}
+
+void listener::on_gap(std::function<void()> handler)
+{
+    state_->on_gap = std::move(handler);
+}
+
+void listener::on_down(std::function<void(const error&)> handler)
+{
+    state_->on_down = std::move(handler);
+}
+
+void listener::on_safety(statement safety, std::function<void(const result&)> handler)
+{
+    state_->safety = std::move(safety);
+    state_->on_safety = std::move(handler);
+}
+
+bool listener::up() const noexcept
+{
+    return state_->up;
+}
+
+} // namespace perdure::pg

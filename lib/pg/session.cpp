@@ -1,0 +1,396 @@
+#include <pg/session.hpp>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/system/system_error.hpp>
+
+#include <poll.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace perdure::pg {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t most_prepared = 1000;
+constexpr int binary = 1;
+
+/// Arguments as libpq takes them.
+struct libpq_arguments
+{
+    explicit libpq_arguments(const parameters& p)
+    {
+        const auto* data = reinterpret_cast<const char*>(p.data().data());
+        for (const parameters::entry& e : p.entries()) {
+            types.push_back(static_cast<Oid>(e.type));
+            if (e.length < 0)
+                values.push_back(nullptr);
+            else
+                values.push_back(e.length == 0 ? "" : data + e.offset); // null would be NULL
+            lengths.push_back(std::max(e.length, 0));
+            formats.push_back(binary);
+        }
+    }
+
+    int count() const noexcept { return static_cast<int>(types.size()); }
+
+    std::vector<Oid> types;
+    std::vector<const char*> values;
+    std::vector<int> lengths;
+    std::vector<int> formats;
+};
+
+std::string prepared_key(const pipeline::item& item)
+{
+    std::string key{item.statement.name()};
+    for (const parameters::entry& e : item.parameters.entries())
+        key.append(",").append(std::to_string(static_cast<std::uint32_t>(e.type)));
+    return key;
+}
+
+/// True if the failure may come from the prepared statement itself: its tables changed ("cached
+/// plan must not change result type"), or a proxy dropped it. It is prepared anew at its next use.
+bool invalidates_prepared(std::string_view sqlstate) noexcept
+{
+    return sqlstate == "0A000" || sqlstate == "26000";
+}
+
+/// The line of a text in which its n-th character stands, both counted from 1.
+std::ptrdiff_t line_of(std::string_view text, std::int32_t character)
+{
+    std::ptrdiff_t line = 1;
+    for (const char c : text) {
+        const bool continues = (static_cast<unsigned char>(c) & 0xc0) == 0x80; // UTF-8
+        if (!continues && --character <= 0) break;
+        if (c == '\n') ++line;
+    }
+    return line;
+}
+
+/// True if the server is no place to write to any more: it became a standby.
+bool unfit(std::string_view sqlstate) noexcept
+{
+    return sqlstate == "25006";
+}
+
+} // namespace
+
+connection::session::session(
+    std::unique_ptr<handle> established, asio::posix::stream_descriptor socket, bool prepare)
+    : handle_{std::move(established)},
+      socket_{std::move(socket)},
+      timer_{socket_.get_executor()},
+      prepare_{prepare}
+{}
+
+connection::session::operation::operation(session& s) : session_{s}
+{
+    if (!s.usable()) s.throw_unusable();
+    if (s.busy_) throw std::logic_error{"a connection runs one operation at a time"};
+    s.busy_ = true;
+}
+
+connection::session::operation::~operation()
+{
+    session_.busy_ = false;
+    if (sent_) session_.end(condition::abandoned);
+}
+
+void connection::session::end(condition why) noexcept
+{
+    if (condition_ != condition::usable) return;
+    condition_ = why;
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+    handle_.reset();
+}
+
+void connection::session::throw_unusable() const
+{
+    switch (condition_) {
+    case condition::lost: throw error{errc::closed, "the connection was lost before"};
+    case condition::abandoned:
+        throw error{errc::closed, "the connection was given up when an operation was cancelled"};
+    default: throw error{errc::closed, "the connection was closed"};
+    }
+}
+
+bool connection::session::clean() const noexcept
+{
+    return usable() && !busy_ && PQtransactionStatus(handle_->get()) == PQTRANS_IDLE;
+}
+
+bool connection::session::check_idle()
+{
+    if (!clean()) return false;
+    bool alive = true;
+    pollfd socket{PQsocket(handle_->get()), POLLIN, 0};
+    while (alive && !socket_gone() && poll(&socket, 1, 0) > 0) {
+        // Nothing was asked: what is there is a notice, a notification or the end.
+        alive = consume() && !PQisBusy(handle_->get()) && !server_said_goodbye();
+    }
+    if (!alive || socket_gone()) end(condition::lost);
+    return usable();
+}
+
+int connection::session::backend_pid() const noexcept
+{
+    return usable() ? PQbackendPID(handle_->get()) : 0;
+}
+
+int connection::session::server_version() const noexcept
+{
+    return usable() ? PQserverVersion(handle_->get()) : 0;
+}
+
+std::vector<diagnostics> connection::session::take_notices()
+{
+    if (!usable()) return {};
+    auto& notices = handle_->notices();
+    std::vector<diagnostics> taken{
+        std::make_move_iterator(notices.begin()), std::make_move_iterator(notices.end())};
+    notices.clear();
+    return taken;
+}
+
+asio::awaitable<pipeline_result> connection::session::run(pointer self, pipeline statements)
+{
+    operation running{*self};
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none)
+        throw boost::system::system_error{asio::error::operation_aborted};
+    if (statements.empty()) co_return pipeline_result{};
+
+    pipeline_reader reader{statements.commit_index()};
+    running.started();
+    auto commands = self->send(statements, reader);
+    try {
+        if (!reader.is_lost()) {
+            co_await self->flush();
+            co_await self->receive(std::move(commands), reader, statements.commit_index());
+        }
+    } catch (const boost::system::system_error& interrupted) {
+        // Cancelled, or closed by the owner. What was confirmed stays confirmed.
+        if (!reader.committed()) throw;
+        diagnostics words;
+        words.message = std::string{"interrupted after the commit: "} + interrupted.what();
+        reader.lost(std::move(words));
+    }
+    const auto verdict = reader.judge();
+    if (reader.is_lost() || verdict == pipeline_reader::verdict::commit_unknown)
+        self->end(condition::lost);
+    if (verdict != pipeline_reader::verdict::success && self->usable()) co_await self->roll_back();
+    running.finished();
+    if (verdict == pipeline_reader::verdict::success) co_return reader.take_result();
+    const error failure = reader.failure();
+    if (unfit(failure.sqlstate())) self->end(condition::lost);
+    throw failure;
+}
+
+asio::awaitable<result> connection::session::run_one(pointer self, pipeline one)
+{
+    const pipeline_result answered = co_await run(std::move(self), std::move(one));
+    co_return answered[0];
+}
+
+std::vector<connection::session::command> connection::session::send(
+    const pipeline& statements, pipeline_reader& reader)
+{
+    std::vector<command> commands;
+    const auto& items = statements.items();
+    bool sending = true;
+    for (std::size_t i = 0; i < items.size() && sending; ++i) {
+        if (i == statements.commit_index()) reader.commit_sent();
+        sending = send_item(items[i], i, commands);
+    }
+    if (sending) sending = PQpipelineSync(handle_->get()) == 1;
+    if (!sending) {
+        consume(); // libpq refuses to send once it knows that the connection is gone; the server
+                   // may have said why
+        reader.lost(last_words());
+    }
+    return commands;
+}
+
+bool connection::session::send_item(
+    const pipeline::item& item, std::size_t index, std::vector<command>& commands)
+{
+    PGconn* pg = handle_->get();
+    const std::string sql{item.statement.sql()};
+    const libpq_arguments a{item.parameters};
+    command execute{command::kind::execute, index, {}, {}};
+    if (prepare_) {
+        execute.key = prepared_key(item);
+        if (const auto known = prepared_.find(execute.key); known != prepared_.end())
+            execute.name = known->second;
+        else if (const auto sent = std::ranges::find(commands, execute.key, &command::key);
+                 sent != commands.end())
+            execute.name = sent->name;
+        else if (prepared_.size() + commands.size() < most_prepared)
+            execute.name =
+                std::string{item.statement.name()} + "_" + std::to_string(++prepared_serial_);
+        else
+            execute.key.clear();
+        const bool is_new =
+            !execute.key.empty() && !prepared_.contains(execute.key) &&
+            std::ranges::find(commands, execute.key, &command::key) == commands.end();
+        if (is_new) {
+            if (!PQsendPrepare(pg, execute.name.c_str(), sql.c_str(), a.count(), a.types.data()))
+                return false;
+            commands.push_back({command::kind::prepare, index, execute.key, execute.name});
+        }
+    }
+    const int sent = execute.key.empty()
+                         ? PQsendQueryParams(
+                               pg, sql.c_str(), a.count(), a.types.data(), a.values.data(),
+                               a.lengths.data(), a.formats.data(), binary)
+                         : PQsendQueryPrepared(
+                               pg, execute.name.c_str(), a.count(), a.values.data(),
+                               a.lengths.data(), a.formats.data(), binary);
+    if (!sent) return false;
+    commands.push_back(std::move(execute));
+    return true;
+}
+
+asio::awaitable<void> connection::session::receive(
+    std::vector<command> commands, pipeline_reader& reader, std::optional<std::size_t> commit)
+{
+    for (const command& c : commands) {
+        const bool committing = c.what == command::kind::execute && c.item == commit;
+        const std::size_t notices_before = handle_->notice_count();
+        result_pointer answer = co_await next_result();
+        if (committing) {
+            const auto& notices = handle_->notices();
+            const auto fresh = std::min(handle_->notice_count() - notices_before, notices.size());
+            for (auto i = notices.size() - fresh; i < notices.size(); ++i)
+                if (means_unknown_commit(notices[i])) reader.commit_warned(notices[i]);
+        }
+        read_answer(c, std::move(answer), reader);
+        if (reader.is_lost()) co_return;
+        const result_pointer end_of_answer = co_await next_result();
+        if (end_of_answer) {
+            reader.lost(read_diagnostics(end_of_answer.get()));
+            co_return;
+        }
+    }
+    const result_pointer sync = co_await next_result();
+    if (!sync || PQresultStatus(sync.get()) != PGRES_PIPELINE_SYNC) reader.lost(last_words());
+}
+
+void connection::session::read_answer(
+    const command& c, result_pointer answer, pipeline_reader& reader)
+{
+    if (!answer) {
+        reader.lost(last_words());
+        return;
+    }
+    switch (PQresultStatus(answer.get())) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+        if (c.what == command::kind::prepare)
+            prepared_.emplace(c.key, c.name);
+        else
+            reader.succeeded(c.item, result{std::shared_ptr<const pg_result>{std::move(answer)}});
+        return;
+    case PGRES_PIPELINE_ABORTED: return; // skipped after an earlier refusal
+    case PGRES_FATAL_ERROR: {
+        diagnostics words = read_diagnostics(answer.get());
+        // libpq's own errors have no SQLSTATE; all of them mean that the connection is gone.
+        if (ends_session(words) || words.sqlstate.empty()) {
+            reader.lost(std::move(words));
+            return;
+        }
+        if (invalidates_prepared(words.sqlstate)) prepared_.erase(c.key);
+        reader.refused(c.item, std::move(words));
+        return;
+    }
+    default: {
+        diagnostics words;
+        words.message = std::string{"a statement was answered with "} +
+                        PQresStatus(PQresultStatus(answer.get())) +
+                        ", as COPY is, which is not supported";
+        reader.refused(c.item, words);
+        reader.lost(std::move(words));
+    }
+    }
+}
+
+asio::awaitable<void> connection::session::roll_back()
+{
+    PGconn* pg = handle_->get();
+    if (PQtransactionStatus(pg) == PQTRANS_IDLE) co_return;
+    bool done =
+        PQsendQueryParams(pg, "rollback", 0, nullptr, nullptr, nullptr, nullptr, binary) == 1 &&
+        PQpipelineSync(pg) == 1;
+    if (done) {
+        co_await flush();
+        const result_pointer answer = co_await next_result();
+        const result_pointer end_of_answer = co_await next_result();
+        const result_pointer sync = co_await next_result();
+        done = answer && PQresultStatus(answer.get()) == PGRES_COMMAND_OK && !end_of_answer &&
+               sync && PQresultStatus(sync.get()) == PGRES_PIPELINE_SYNC;
+    }
+    if (!done || PQtransactionStatus(pg) != PQTRANS_IDLE) end(condition::lost);
+}
+
+asio::awaitable<void> connection::session::execute_script(pointer self, std::string sql)
+{
+    operation running{*self};
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none)
+        throw boost::system::system_error{asio::error::operation_aborted};
+
+    running.started();
+    diagnostics words = co_await self->run_script(sql);
+    bool gone = self->socket_gone() || ends_session(words);
+    if (!gone && PQenterPipelineMode(self->handle_->get()) != 1) gone = true;
+    if (gone && words.message.empty()) words = self->last_words();
+    if (gone)
+        self->end(condition::lost);
+    else if (!words.message.empty())
+        co_await self->roll_back();
+    running.finished();
+    if (gone)
+        throw error{
+            errc::connection_lost, "the connection to the server was lost: " + describe(words),
+            words};
+    if (words.message.empty()) co_return;
+    std::string what = describe(words);
+    if (words.position > 0)
+        what.insert(0, "line " + std::to_string(line_of(sql, words.position)) + ": ");
+    throw error{errc::server_error, std::move(what), words};
+}
+
+asio::awaitable<diagnostics> connection::session::run_script(std::string sql)
+{
+    PGconn* pg = handle_->get();
+    diagnostics words;
+    if (PQexitPipelineMode(pg) != 1 || PQsendQuery(pg, sql.c_str()) != 1) {
+        consume();
+        words = last_words();
+        end(condition::lost);
+        throw error{
+            errc::connection_lost, "the connection to the server was lost: " + describe(words),
+            words};
+    }
+    co_await flush();
+    for (;;) {
+        const result_pointer answer = co_await next_result();
+        if (!answer) break;
+        const ExecStatusType status = PQresultStatus(answer.get());
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+            end(condition::lost);
+            throw error{errc::bad_value, "COPY from or to the client is not supported in a script"};
+        }
+        if (status == PGRES_FATAL_ERROR && words.message.empty())
+            words = read_diagnostics(answer.get());
+    }
+    co_return words;
+}
+
+} // namespace perdure::pg
