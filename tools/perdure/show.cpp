@@ -1,0 +1,75 @@
+#include "commands.hpp"
+#include "json.hpp"
+#include "session.hpp"
+#include "text.hpp"
+
+#include <perdure/workflow/event.hpp>
+
+#include <boost/json/serialize.hpp>
+
+#include <iomanip>
+#include <iostream>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace perdure::tool {
+
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t shown_of_a_payload = 100;
+
+void print_state(const store::instance_state& state)
+{
+    const auto line = [](std::string_view name, const auto& value) {
+        std::cout << std::left << std::setw(10) << name << value << '\n';
+    };
+    line("id", one_line(state.id));
+    line("state", store::to_string(state.status));
+    line("workflow", state.workflow);
+    line("queue", state.queue);
+    line("run", state.run);
+    line("created", to_text(state.created_at));
+    if (state.finished_at) line("finished", to_text(*state.finished_at));
+    if (!state.problem.empty()) line("problem", one_line(state.problem));
+    if (state.pending_events > 0)
+        line("pending", std::to_string(state.pending_events) + " events not looked at yet");
+}
+
+void print_history(const std::vector<event>& history)
+{
+    const std::size_t width = std::to_string(history.size()).size();
+    std::size_t number = 0;
+    for (const event& each : history) {
+        std::cout << std::right << std::setw(static_cast<int>(width)) << ++number << "  "
+                  << to_text(each.at) << "  " << describe(each);
+        if (each.due) std::cout << " due " << to_text(*each.due);
+        if (!each.data.empty()) std::cout << "  " << to_text(each.data, shown_of_a_payload);
+        std::cout << '\n';
+    }
+}
+
+asio::awaitable<void> print_instance(client from, show_request what, format how)
+{
+    const untyped_instance instance = from.get(what.id);
+    const store::instance_state state = co_await instance.state();
+    const std::vector<event> history = co_await instance.history(what.run);
+    if (how == format::json) {
+        std::cout << boost::json::serialize(to_json(state)) << '\n';
+        co_return;
+    }
+    print_state(state);
+    std::cout << '\n';
+    print_history(history);
+}
+
+} // namespace
+
+void show(const target& where, const show_request& what, format how)
+{
+    run_with_client(where, [&](client from) { return print_instance(std::move(from), what, how); });
+}
+
+} // namespace perdure::tool
