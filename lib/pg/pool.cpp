@@ -62,13 +62,15 @@ private:
 
 asio::awaitable<pooled_connection> pool_state::acquire(std::shared_ptr<pool_state> self)
 {
-    self->throw_if_closed();
+    if (self->closed_) self->throw_closed();
     if (self->waiters_.empty()) {
         std::optional<connection> ready = self->take_idle();
         if (ready) co_return pooled_connection{self, std::move(*ready)};
         if (self->open_ < self->options_.size()) {
             ++self->open_;
+            slot mine{*self};
             connection made = co_await make(self);
+            mine.use();
             co_return pooled_connection{self, std::move(made)};
         }
     }
@@ -76,18 +78,18 @@ asio::awaitable<pooled_connection> pool_state::acquire(std::shared_ptr<pool_stat
     co_return pooled_connection{self, std::move(granted)};
 }
 
+/// Connects. The caller holds the slot, so that it is given back even if this is cancelled before
+/// it begins.
 asio::awaitable<connection> pool_state::make(std::shared_ptr<pool_state> self)
 {
-    slot mine{*self};
     try {
         connection made = co_await connection::connect(self->options_.connection());
-        self->throw_if_closed();
-        mine.use();
-        co_return made;
+        if (!self->closed_) co_return made;
     } catch (const error& e) {
         self->last_connect_error_ = e.what();
         throw;
     }
+    self->throw_closed();
 }
 
 asio::awaitable<connection> pool_state::wait_for_turn(std::shared_ptr<pool_state> self)
@@ -96,15 +98,15 @@ asio::awaitable<connection> pool_state::wait_for_turn(std::shared_ptr<pool_state
     (*place).woken.expires_after(self->options_.acquire_timeout());
     boost::system::error_code ended;
     co_await (*place).woken.async_wait(asio::redirect_error(asio::use_awaitable, ended));
-    self->throw_if_closed();
+    if (self->closed_) self->throw_closed();
     if ((*place).granted) {
         connection granted = std::move(*(*place).granted);
         (*place).granted.reset();
         co_return granted;
     }
     if ((*place).may_connect) {
-        (*place).may_connect = false;
         connection made = co_await make(self);
+        (*place).may_connect = false;
         co_return made;
     }
     if (ended) throw boost::system::system_error{asio::error::operation_aborted};
@@ -125,7 +127,7 @@ std::optional<connection> pool_state::take_idle() noexcept
 
 void pool_state::give_back(connection lent) noexcept
 {
-    if (closed_ || !lent.clean()) {
+    if (closed_ || !lent.check_idle()) {
         lent.close();
         free_slot();
         return;
@@ -173,9 +175,9 @@ error pool_state::timed_out() const
     return {errc::pool_timed_out, std::move(text)};
 }
 
-void pool_state::throw_if_closed() const
+void pool_state::throw_closed() const
 {
-    if (closed_) throw error{errc::closed, "the pool was closed"};
+    throw error{errc::closed, "the pool was closed"};
 }
 
 } // namespace detail

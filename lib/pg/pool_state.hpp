@@ -52,7 +52,7 @@ private:
     std::optional<connection> take_idle() noexcept;
     void free_slot() noexcept;
     error timed_out() const;
-    void throw_if_closed() const;
+    [[noreturn]] void throw_closed() const;
 
     boost::asio::any_io_executor executor_;
     pool_options options_;
