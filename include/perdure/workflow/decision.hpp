@@ -34,7 +34,9 @@ struct finish
         continued  ///< the next run's workflow and arguments are in workflow and data
     } kind = kind::completed;
     payload data;
-    std::string workflow; ///< only for continued
+    std::string workflow;       ///< only for continued
+    std::vector<event> carried; ///< only for continued: signals that were not received, for the
+                                ///< next run's history, right after its workflow_started
 };
 
 /** The outcome of \ref replayer::activate, to be stored in one transaction, or not at all.

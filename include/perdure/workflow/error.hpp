@@ -5,6 +5,7 @@
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <stdexcept>
 #include <string>
 #include <type_traits>
 
@@ -54,7 +55,8 @@ public:
     errc kind() const noexcept { return static_cast<errc>(code().value()); }
 
 private:
-    std::string sentence_;
+    std::runtime_error
+        sentence_; // a string whose copies never throw, as copies of exceptions must not
 };
 
 } // namespace perdure

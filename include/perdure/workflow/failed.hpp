@@ -48,10 +48,6 @@ public:
     /// Throws a copy of this exception as the type it is.
     [[noreturn]] virtual void raise() const;
 
-protected:
-    /// Replaces the info; the copies made before keep the old one.
-    void replace_info(failure_info info);
-
 private:
     const failure_info* find(std::string_view type) const noexcept;
 
