@@ -14,11 +14,10 @@
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
+#include <exception>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -62,47 +61,68 @@ pid_t parent_of(pid_t pid)
     return 0;
 }
 
-struct owned_server
-{
-    pid_t owner = 0;
-    pid_t server = 0;
-    pid_t companion = 0; ///< forked from the owner, so it has a copy of every descriptor
-    std::array<char, 64> directory{};
-};
-
 [[noreturn]] void wait_to_be_killed()
 {
-    std::signal(SIGTERM, SIG_DFL); // not the test framework's handler
     for (;;) ::pause();
 }
 
-/// Forks a process that owns a server, and one from it.
-owned_server fork_owner()
+/// A process that owns a server, and one forked from it. Both wait to be killed.
+class forked_owner
 {
-    int ends[2];
-    REQUIRE(::pipe(ends) == 0);
-    const pid_t owner = ::fork();
-    if (owner == 0) {
+public:
+    forked_owner()
+    {
+        int ends[2];
+        REQUIRE(::pipe(ends) == 0);
+        pid_ = ::fork();
+        if (pid_ == 0) own_a_server(ends[1]);
+        ::close(ends[1]);
+        const bool told = ::read(ends[0], &owned_, sizeof owned_) == sizeof owned_;
+        ::close(ends[0]);
+        REQUIRE(told);
+    }
+    forked_owner(const forked_owner&) = delete;
+    forked_owner& operator=(const forked_owner&) = delete;
+    ~forked_owner()
+    {
+        if (owned_.companion > 0) ::kill(owned_.companion, SIGKILL);
+    }
+
+    void end_by(int signal) const
+    {
+        ::kill(pid_, signal);
+        ::waitpid(pid_, nullptr, 0);
+    }
+
+    pid_t server() const { return owned_.server; }
+    std::string directory() const { return owned_.directory.data(); }
+
+private:
+    struct possessions
+    {
+        pid_t server = 0;
+        pid_t companion = 0; ///< has a copy of every descriptor of the owner
+        std::array<char, 64> directory{};
+    };
+
+    [[noreturn]] static void own_a_server(int report)
+    try {
+        std::signal(SIGTERM, SIG_DFL); // not the test framework's handler
         dev::server server;
-        owned_server self{.owner = ::getpid(), .server = server.pid()};
-        std::strncpy(self.directory.data(), server.directory().c_str(), self.directory.size() - 1);
+        possessions self{.server = server.pid()};
+        server.directory().copy(self.directory.data(), self.directory.size() - 1);
         self.companion = ::fork();
         if (self.companion == 0) wait_to_be_killed();
-        if (::write(ends[1], &self, sizeof self) != sizeof self) std::abort();
+        if (::write(report, &self, sizeof self) != sizeof self) std::_Exit(1);
         wait_to_be_killed();
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        std::_Exit(1);
     }
-    owned_server owned;
-    REQUIRE(::read(ends[0], &owned, sizeof owned) == sizeof owned);
-    ::close(ends[0]);
-    ::close(ends[1]);
-    return owned;
-}
 
-void kill_owner(const owned_server& owned, int signal)
-{
-    ::kill(owned.owner, signal);
-    ::waitpid(owned.owner, nullptr, 0);
-}
+    pid_t pid_ = 0;
+    possessions owned_;
+};
 
 /// Runs `action` in a process of its own, as `user`.
 /// \returns its exit status.
@@ -152,28 +172,25 @@ TEST_CASE("a server leaves no process and no file behind")
 
 TEST_CASE("a server whose owner is killed stops and takes its directory with it")
 {
-    const owned_server owned = fork_owner();
-    REQUIRE(fs::exists(owned.directory.data()));
-    const watched_process server{owned.server};
-    const watched_process supervisor{parent_of(owned.server)};
-    kill_owner(owned, SIGKILL);
+    const forked_owner owner;
+    REQUIRE(fs::exists(owner.directory()));
+    const watched_process server{owner.server()};
+    const watched_process supervisor{parent_of(owner.server())};
+    owner.end_by(SIGKILL);
     CHECK(server.ends());
     REQUIRE(supervisor.ends());
-    CHECK_FALSE(fs::exists(owned.directory.data()));
-    ::kill(
-        owned.companion, SIGKILL); // until now it held the owner's end of the control socket open
+    CHECK_FALSE(fs::exists(owner.directory()));
 }
 
 TEST_CASE("a supervisor is not ended by the signals that end its owner")
 {
-    const owned_server owned = fork_owner();
-    const pid_t supervisor_process = parent_of(owned.server);
+    const forked_owner owner;
+    const pid_t supervisor_process = parent_of(owner.server());
     const watched_process supervisor{supervisor_process};
     for (const int signal : {SIGHUP, SIGINT, SIGTERM}) ::kill(supervisor_process, signal);
-    kill_owner(owned, SIGTERM);
+    owner.end_by(SIGTERM);
     REQUIRE(supervisor.ends());
-    CHECK_FALSE(fs::exists(owned.directory.data()));
-    ::kill(owned.companion, SIGKILL);
+    CHECK_FALSE(fs::exists(owner.directory()));
 }
 
 TEST_CASE("a server whose supervisor is killed stops, and its owner is told")
