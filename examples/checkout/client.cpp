@@ -4,7 +4,7 @@
 #include "orders.hpp"
 #include "shop.hpp"
 
-#include <perdure/client/client.hpp>
+#include <perdure/perdure.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -60,9 +60,7 @@ asio::awaitable<void> buy_all(perdure::engine& engine, shop::order_file file, st
     const auto executor = co_await asio::this_coro::executor;
     for (shop::order_line& line : file.orders) {
         line.id = prefix + line.id;
-        asio::co_spawn(executor, buy(client, std::move(line)), [](std::exception_ptr failure) {
-            if (failure) std::rethrow_exception(failure);
-        });
+        asio::co_spawn(executor, buy(client, std::move(line)), perdure::rethrow);
         co_await pause(25ms);
     }
 }
@@ -79,11 +77,7 @@ try {
     const char* const dsn = std::getenv("PERDURE_DSN"); // nothing: what libpq takes for granted
     asio::io_context io{1};
     perdure::engine engine{io, dsn ? dsn : ""};
-    asio::co_spawn(
-        io, buy_all(engine, std::move(file), argc > 2 ? argv[2] : ""),
-        [](std::exception_ptr failure) {
-            if (failure) std::rethrow_exception(failure);
-        });
+    asio::co_spawn(io, buy_all(engine, std::move(file), argc > 2 ? argv[2] : ""), perdure::rethrow);
     io.run();
 } catch (const std::exception& failure) {
     std::cerr << "perdure_checkout_client: " << failure.what() << '\n';

@@ -2,6 +2,7 @@
 
 #include "report.hpp"
 
+#include <perdure/engine/rethrow.hpp>
 #include <perdure/store/migrate.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -25,12 +26,6 @@ namespace pg = perdure::pg;
 using namespace std::chrono_literals;
 
 namespace {
-
-/// The end of a coroutine that runs beside the main one.
-void rethrow(std::exception_ptr failure)
-{
-    if (failure) std::rethrow_exception(failure);
-}
 
 bool on_terminal()
 {
@@ -88,13 +83,13 @@ void run::start()
             where_.programs + "/perdure_checkout_worker", name, std::to_string(lease.count())};
         workers_[i] = std::make_unique<child>(executor, command, where_.logs + "/" + name);
         say(name + " is process " + std::to_string(workers_[i]->pid()));
-        asio::co_spawn(executor, follow_worker(i), rethrow);
+        asio::co_spawn(executor, follow_worker(i), perdure::rethrow);
     }
     const std::vector<std::string> command{
         where_.programs + "/perdure_checkout_client", where_.programs + "/orders.jsonl",
         where_.prefix};
     client_ = std::make_unique<child>(executor, command, where_.logs + "/client");
-    asio::co_spawn(executor, show_progress(), rethrow);
+    asio::co_spawn(executor, show_progress(), perdure::rethrow);
 }
 
 asio::awaitable<void> run::follow_client()

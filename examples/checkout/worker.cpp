@@ -4,7 +4,7 @@
 #include "ledger.hpp"
 #include "shop.hpp"
 
-#include <perdure/worker/worker.hpp>
+#include <perdure/perdure.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -89,9 +89,7 @@ try {
 
     asio::signal_set stop{io, SIGINT, SIGTERM};
     stop.async_wait([&](auto, int) { worker.drain(10s); });
-    asio::co_spawn(io, serve(worker, ledger), [](std::exception_ptr failure) {
-        if (failure) std::rethrow_exception(failure); // out of io.run(), to whoever started this
-    });
+    asio::co_spawn(io, serve(worker, ledger), perdure::rethrow);
     io.run();
 } catch (const std::exception& failure) {
     std::cerr << "perdure_checkout_worker: " << failure.what() << '\n';

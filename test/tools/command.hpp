@@ -1,0 +1,16 @@
+// Runs the perdure command as a user does.
+#pragma once
+
+#include <string>
+#include <vector>
+
+/// What a run of the command left behind.
+struct command_result
+{
+    int status = -1;
+    std::string out;
+    std::string err;
+};
+
+/// Runs `perdure` with these arguments, PERDURE_DSN not set, and waits for its end.
+command_result run_command(std::vector<std::string> arguments);
