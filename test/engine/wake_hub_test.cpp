@@ -1,0 +1,198 @@
+#include <engine/wake_hub.hpp>
+
+#include "run.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+
+namespace asio = boost::asio;
+using namespace perdure;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A flag with somebody who waits on it, and whether that one was woken.
+class parked
+{
+public:
+    explicit parked(asio::io_context& io) : io_{io}, flag_{io.get_executor()} {}
+
+    wake_flag& flag() { return flag_; }
+
+    void park()
+    {
+        woken_ = false;
+        flag_.clear();
+        asio::co_spawn(io_, wait(*this), [](std::exception_ptr) {});
+        settle();
+        REQUIRE_FALSE(woken_);
+    }
+
+    bool woken()
+    {
+        settle();
+        return woken_;
+    }
+
+    bool woken_already() const { return woken_; }
+
+private:
+    static asio::awaitable<void> wait(parked& self)
+    {
+        co_await self.flag_.wait_until(wake_flag::time_point::max());
+        self.woken_ = true;
+    }
+
+    void settle()
+    {
+        io_.restart();
+        io_.poll();
+    }
+
+    asio::io_context& io_;
+    wake_flag flag_;
+    bool woken_ = false;
+};
+
+struct fixture
+{
+    asio::io_context io{1};
+    wake_hub hub{"me", 100ms};
+    parked poller{io};
+};
+
+store::announcement work_on(std::string queue, std::string from = "another")
+{
+    store::announcement what;
+    what.workflow_queues.push_back({std::move(queue), std::nullopt});
+    what.from = std::move(from);
+    return what;
+}
+
+} // namespace
+
+TEST_CASE_FIXTURE(
+    fixture, "a notification for a queue wakes the pollers of that queue and kind only")
+{
+    parked activities{io};
+    parked elsewhere{io};
+    const auto a = hub.watch(task_kind::workflow, "eu", poller.flag());
+    const auto b = hub.watch(task_kind::activity, "eu", activities.flag());
+    const auto c = hub.watch(task_kind::workflow, "us", elsewhere.flag());
+    poller.park();
+    activities.park();
+    elsewhere.park();
+    hub.notified(store::encode(work_on("eu")));
+    CHECK(poller.woken());
+    CHECK_FALSE(activities.woken());
+    CHECK_FALSE(elsewhere.woken());
+    hub.wake_everybody();
+    io.restart();
+    io.poll();
+}
+
+TEST_CASE_FIXTURE(
+    fixture, "a process does not heed its own notification, since its commit woke it already")
+{
+    hub.set_path(notification_path::up);
+    const auto watching = hub.watch(task_kind::workflow, "eu", poller.flag());
+    poller.park();
+    const auto sent = hub.lead(work_on("eu"));
+    REQUIRE(sent);
+    hub.notified(*sent);
+    CHECK_FALSE(poller.woken());
+    hub.committed(work_on("eu"));
+    CHECK(poller.woken());
+}
+
+TEST_CASE_FIXTURE(fixture, "a notification that cannot be understood wakes everybody")
+{
+    const auto watching = hub.watch(task_kind::workflow, "eu", poller.flag());
+    for (const auto* payload : {"", "x", "{\"w\":5}", "[]"}) {
+        CAPTURE(payload);
+        poller.park();
+        hub.notified(payload);
+        CHECK(poller.woken());
+    }
+}
+
+TEST_CASE_FIXTURE(fixture, "the end of an instance wakes those who await its result")
+{
+    parked other{io};
+    const auto a = hub.watch(store::instance_key{7}, poller.flag());
+    const auto b = hub.watch(store::instance_key{8}, other.flag());
+    poller.park();
+    other.park();
+    store::announcement what;
+    what.from = "another";
+    what.finished.push_back(store::instance_key{7});
+    hub.notified(store::encode(what));
+    CHECK(poller.woken());
+    CHECK_FALSE(other.woken());
+    hub.wake_everybody();
+    CHECK(other.woken());
+}
+
+TEST_CASE_FIXTURE(fixture, "each change of the notifications' path makes everybody look once")
+{
+    const auto watching = hub.watch(task_kind::activity, "eu", poller.flag());
+    for (const auto path :
+         {notification_path::up, notification_path::down, notification_path::up}) {
+        poller.park();
+        hub.set_path(path);
+        CHECK(poller.woken());
+    }
+}
+
+TEST_CASE_FIXTURE(
+    fixture, "pollers look at an interval while notifications do not arrive, and never otherwise")
+{
+    CHECK(hub.deadline() <= std::chrono::steady_clock::now() + 100ms);
+    hub.set_path(notification_path::up);
+    CHECK(hub.deadline() == wake_hub::time_point::max());
+    hub.set_path(notification_path::off);
+    CHECK(hub.deadline() <= std::chrono::steady_clock::now() + 100ms);
+}
+
+TEST_CASE_FIXTURE(
+    fixture,
+    "a future due time wakes at that instant of the database's clock, however wrong ours is")
+{
+    const timestamp server =
+        timestamp{} + std::chrono::hours{24 * 365 * 30}; // decades away from this machine's clock
+    hub.clock().observe(server, std::chrono::steady_clock::now());
+    const auto watching = hub.watch(task_kind::workflow, "eu", poller.flag());
+    poller.park();
+    store::announcement later;
+    later.from = "another";
+    later.workflow_queues.push_back({"eu", server + 1h});
+    hub.notified(store::encode(later));
+    CHECK_FALSE(poller.woken());
+    later.workflow_queues.front().due = server + 20ms;
+    hub.notified(store::encode(later));
+    perdure::test::run(io, perdure::test::wait_until([&] { return poller.woken_already(); }));
+    CHECK(std::chrono::steady_clock::now() >= hub.clock().to_steady(server + 20ms));
+}
+
+TEST_CASE_FIXTURE(fixture, "nothing is announced to others while notifications are off")
+{
+    hub.set_path(notification_path::off);
+    CHECK_FALSE(hub.lead(work_on("eu")));
+}
+
+TEST_CASE_FIXTURE(fixture, "a flag that is no longer registered is not touched")
+{
+    {
+        const auto watching = hub.watch(task_kind::workflow, "eu", poller.flag());
+    }
+    poller.park();
+    hub.committed(work_on("eu"));
+    CHECK_FALSE(poller.woken());
+    poller.flag().raise();
+    CHECK(poller.woken());
+}
