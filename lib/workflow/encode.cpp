@@ -4,6 +4,18 @@
 
 namespace perdure::detail {
 
+payload_document parse_arguments(
+    const payload& from, std::string_view what, std::string_view signature)
+{
+    try {
+        return payload_document(from);
+    } catch (const error& problem) {
+        throw error(
+            errc::malformed_payload,
+            std::string(what) + ": expected " + std::string(signature) + "; " + problem.what());
+    }
+}
+
 void check_arguments(
     std::string_view what, std::string_view signature, const payload_reader& arguments,
     std::size_t required, std::size_t count)

@@ -37,6 +37,10 @@ T decode(const payload& from)
 
 namespace detail {
 
+/// Parses a call's arguments; in the error their owner and signature stand before the sentence.
+payload_document parse_arguments(
+    const payload& from, std::string_view what, std::string_view signature);
+
 /// Checks that `arguments` is an array that can stand for `count` parameters, of which those from
 /// `required` on may be missing; throws error errc::malformed_payload: `<what>: expected
 /// <signature>, found array of 2`.
@@ -76,7 +80,7 @@ T read_argument(
         if (index >= size) return std::nullopt;
     }
     try {
-        return conversion<T>::read(arguments.element(index));
+        return conversion<T>::read(arguments.element(index).as_root());
     } catch (...) {
         rethrow_argument_error(what, signature<P...>(), index);
     }
@@ -92,7 +96,8 @@ T read_argument(
 template <payload_type... P>
 std::tuple<P...> decode_arguments(const payload& from, std::string_view what)
 {
-    const payload_document document(from);
+    const payload_document document =
+        detail::parse_arguments(from, what, detail::signature<P...>());
     const payload_reader arguments = document.root();
     detail::check_arguments(
         what, detail::signature<P...>(), arguments, detail::required_parameters<P...>(),

@@ -68,6 +68,9 @@ public:
     /// document.
     std::string_view key() const noexcept { return key_; }
 
+    /// The same value as the root of its own paths, as they appear in errors.
+    payload_reader as_root() const noexcept { return {*value_, nullptr, {}, 0}; }
+
     /// Throws error: `<path>: expected <expectation>, found <what this is>`.
     [[noreturn]] void refuse(std::string_view expectation) const;
 
