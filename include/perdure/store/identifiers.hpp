@@ -18,8 +18,8 @@ enum class claim_token : std::int64_t
 {
 };
 
-/// Draws a token: 64 random bits of the operating system's source, never 0. Throws
-/// boost::uuids::entropy_error when that source fails.
+/// Draws a token: 64 random bits from the system, never 0. Throws std::exception when the system has
+/// none.
 claim_token draw_token();
 
 } // namespace perdure::store

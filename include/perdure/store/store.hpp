@@ -18,6 +18,8 @@
 
 namespace perdure::store {
 
+class store_core;
+
 /// The earliest instant at which something of a queue may be claimed; see
 /// `store::safety_statement`.
 struct due_queue
@@ -134,8 +136,7 @@ public:
     const pg::statement& safety_statement() const noexcept;
 
 private:
-    class implementation;
-    std::unique_ptr<implementation> implementation_;
+    std::unique_ptr<store_core> core_;
 };
 
 } // namespace perdure::store

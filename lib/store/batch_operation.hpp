@@ -1,0 +1,58 @@
+// One kind of change, on a batch: how it is sent and how its answer is read. `run_batch` does the
+// rest.
+#pragma once
+
+#include <store/batch_machine.hpp>
+#include <store/store_core.hpp>
+
+#include <perdure/pg/pipeline.hpp>
+
+#include <boost/asio/awaitable.hpp>
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace perdure::store {
+
+/// Indices into the batch that belong together for one transaction.
+using batch_items = std::span<const std::size_t>;
+
+class batch_operation
+{
+public:
+    virtual ~batch_operation();
+
+    /// The transaction that changes these items, and the notification behind it.
+    virtual pg::pipeline build(batch_items items) = 0;
+
+    /// What the last `build` made was committed. Returns the items that must be sent again.
+    virtual std::vector<std::size_t> confirmed(
+        batch_items items, const pg::pipeline_result& results) = 0;
+
+    /// The transaction that finds out whether these items were committed. Only for operations whose
+    /// limits say that they resolve.
+    virtual pg::pipeline build_resolve(batch_items items);
+
+    /// Reads what `build_resolve` found out: for each item whether it is settled.
+    virtual std::vector<bool> resolved(batch_items items, const pg::pipeline_result& results);
+
+    /// A transaction that notifies again what these items changed, after their commit was in doubt;
+    /// may be empty.
+    virtual pg::pipeline build_notification(batch_items items);
+
+    /// This item was a loser of the fence.
+    virtual void lost(std::size_t item) = 0;
+
+    /// This item alone was refused, with these words.
+    virtual void rejected(std::size_t item, const std::string& reason) = 0;
+};
+
+/// Brings the operation through for all items. Throws pg::error when the pool is closed or what it
+/// did is wrong, and, where the limits set a patience, when that is at its end.
+boost::asio::awaitable<void> run_batch(
+    store_core& core, batch_operation& operation, std::vector<std::size_t> bytes,
+    batch_limits limits);
+
+} // namespace perdure::store

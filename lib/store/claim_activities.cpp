@@ -1,0 +1,99 @@
+#include <store/claims.hpp>
+
+#include <perdure/workflow/error.hpp>
+
+#include <optional>
+#include <utility>
+
+namespace perdure::store {
+
+namespace asio = boost::asio;
+
+asio::awaitable<activity_claim> claim_activities(store_core& core, claim_request request)
+{
+    const claim_token token = draw_token();
+    const std::vector<std::int16_t> priorities(request.queues.size());
+    pg::pipeline work;
+    work.begin();
+    work.add(core.sql.lease_settings);
+    const std::size_t tasks = work.add(
+        core.sql.claim_activity_tasks, request.queues, priorities, request.limit, token,
+        request.lease);
+    const std::size_t due = work.add(core.sql.next_activity_due, request.queues, priorities);
+    work.commit();
+    const pg::pipeline_result results = co_await core.pool.run(std::move(work));
+
+    activity_claim claim;
+    claim.readable.next_due = results[due].get<std::optional<timestamp>>(0, 0);
+    claim.readable.now = results[due].get<timestamp>(0, 1);
+    core.clock.observe(claim.readable.now);
+    for (auto
+         [id, instance, instance_id, workflow_queue, queue, name, run, operation, attempt,
+          arguments, limit, attempts, initial_interval, coefficient, maximum_interval] :
+         results[tasks]
+             .rows<
+                 std::int64_t, instance_key, std::string, std::string, std::string, std::string,
+                 std::int32_t, std::int32_t, std::int32_t, pg::bytes, std::int64_t, std::int32_t,
+                 std::int64_t, double, std::int64_t>()) {
+        activity_task task;
+        task.id = id;
+        task.instance = instance;
+        task.instance_id = std::move(instance_id);
+        task.workflow_queue = std::move(workflow_queue);
+        task.queue = std::move(queue);
+        task.name = std::move(name);
+        task.run = run;
+        task.operation = operation;
+        task.attempt = attempt;
+        task.arguments = payload::from_bytes(arguments);
+        task.token = token;
+        try {
+            task.options.queue(task.queue)
+                .start_to_close(std::chrono::milliseconds{limit})
+                .attempts(attempts)
+                .initial_interval(std::chrono::milliseconds{initial_interval})
+                .backoff_coefficient(coefficient)
+                .maximum_interval(std::chrono::milliseconds{maximum_interval});
+        } catch (const error& unusable) { // written by somebody else than this library
+            activity_completion back;
+            back.id = task.id;
+            back.instance = task.instance;
+            back.run = task.run;
+            back.operation = task.operation;
+            back.queue = task.queue;
+            back.workflow_queue = task.workflow_queue;
+            back.token = token;
+            back.outcome = activity_completion::outcome::release;
+            back.delay = unreadable_delay;
+            back.problem = "activity \"" + task.name + "\": " + unusable.what();
+            claim.unreadable.push_back(std::move(back));
+            continue;
+        }
+        claim.readable.tasks.push_back(std::move(task));
+    }
+    co_return claim;
+}
+
+asio::awaitable<std::vector<extension>> extend_activities(
+    store_core& core, std::vector<activity_lease> leases, std::chrono::milliseconds lease)
+{
+    std::vector<instance_key> instances;
+    std::vector<std::int64_t> ids;
+    std::vector<claim_token> tokens;
+    for (const activity_lease& each : leases) {
+        instances.push_back(each.instance);
+        ids.push_back(each.id);
+        tokens.push_back(each.token);
+    }
+    pg::pipeline work;
+    work.begin();
+    work.add(core.sql.lease_settings);
+    const std::size_t extended =
+        work.add(core.sql.extend_activity_tasks, instances, ids, tokens, lease);
+    work.commit();
+    const pg::pipeline_result results = co_await core.pool.run(std::move(work));
+    std::vector<extension> outcomes = read_extensions(results[extended]);
+    co_return outcomes;
+}
+
+} // namespace perdure::store

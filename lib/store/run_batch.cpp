@@ -1,0 +1,127 @@
+#include <store/batch_operation.hpp>
+#include <store/classify.hpp>
+
+#include <perdure/pg/error.hpp>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <optional>
+#include <stdexcept>
+#include <utility>
+
+namespace perdure::store {
+
+namespace asio = boost::asio;
+
+namespace {
+
+/// Tells again what may not have been told; that it is told is not promised.
+asio::awaitable<void> notify_again(
+    store_core& core, batch_operation& operation, std::vector<std::size_t> items)
+{
+    pg::pipeline notification = operation.build_notification(items);
+    if (notification.empty()) co_return;
+    try {
+        co_await core.pool.run(std::move(notification));
+    } catch (const pg::error&) { // whoever waits finds it at the next safety poll
+    }
+}
+
+void report(
+    batch_machine& machine, batch_operation& operation, const batch_step& step,
+    const pg::error& failure)
+{
+    const std::optional<batch_failure> how = classify(failure);
+    if (!how) throw failure;
+    if (*how != batch_failure::fenced) {
+        machine.failed(*how);
+    } else {
+        machine.fenced(losers_of(failure));
+    }
+    for (const std::size_t item : step.items) {
+        if (machine.outcome(item) == batch_outcome::lost) operation.lost(item);
+        if (machine.outcome(item) == batch_outcome::rejected)
+            operation.rejected(item, failure.what());
+    }
+}
+
+[[noreturn]] void give_up(const batch_machine& machine, const std::optional<pg::error>& last)
+{
+    if (!last) throw std::logic_error{"a batch was given up without a reason"};
+    if (!machine.in_doubt()) throw *last;
+    throw pg::error{
+        pg::errc::commit_unknown,
+        std::string{"whether the change was committed could not be found out: "} + last->what(),
+        last->diagnostics()};
+}
+
+} // namespace
+
+batch_operation::~batch_operation() = default;
+
+pg::pipeline batch_operation::build_resolve(batch_items)
+{
+    throw std::logic_error{"this operation resolves nothing"};
+}
+
+std::vector<bool> batch_operation::resolved(batch_items, const pg::pipeline_result&)
+{
+    throw std::logic_error{"this operation resolves nothing"};
+}
+
+pg::pipeline batch_operation::build_notification(batch_items)
+{
+    return {};
+}
+
+asio::awaitable<void> run_batch(
+    store_core& core, batch_operation& operation, std::vector<std::size_t> bytes,
+    batch_limits limits)
+{
+    batch_machine machine{bytes, limits};
+    asio::steady_timer timer{co_await asio::this_coro::executor};
+    std::optional<pg::error> last_failure;
+    for (;;) {
+        const batch_step step = machine.next();
+        std::vector<std::size_t> in_doubt;
+        std::optional<pg::error> failure;
+        try {
+            switch (step.kind) {
+            case batch_step::kind::done: co_return;
+            case batch_step::kind::give_up: give_up(machine, last_failure);
+            case batch_step::kind::wait:
+                timer.expires_after(step.pause);
+                co_await timer.async_wait(asio::use_awaitable);
+                continue;
+            case batch_step::kind::send: {
+                pg::pipeline work = operation.build(step.items);
+                const pg::pipeline_result results = co_await core.pool.run(std::move(work));
+                machine.committed(operation.confirmed(step.items, results));
+                continue;
+            }
+            case batch_step::kind::resolve: {
+                pg::pipeline question = operation.build_resolve(step.items);
+                const pg::pipeline_result results = co_await core.pool.run(std::move(question));
+                const std::vector<bool> settled = operation.resolved(step.items, results);
+                machine.resolved(settled);
+                for (std::size_t i = 0; i < settled.size(); ++i)
+                    if (settled[i]) in_doubt.push_back(step.items[i]);
+                break;
+            }
+            }
+        } catch (const pg::error& thrown) {
+            if (step.kind == batch_step::kind::give_up) throw;
+            failure = thrown;
+        }
+        if (failure) {
+            report(machine, operation, step, *failure);
+            last_failure = std::move(failure);
+        } else if (!in_doubt.empty()) {
+            co_await notify_again(core, operation, std::move(in_doubt));
+        }
+    }
+}
+
+} // namespace perdure::store

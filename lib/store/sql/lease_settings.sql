@@ -1,0 +1,5 @@
+-- Settings of a transaction that only claims or extends: what a crash undoes is claimed again.
+select
+    set_config('perdure.engine', 'on', true),
+    set_config('statement_timeout', '30s', true),
+    set_config('synchronous_commit', 'off', true)

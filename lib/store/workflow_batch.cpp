@@ -1,0 +1,343 @@
+#include <store/workflow_batch.hpp>
+
+#include <store/claims.hpp>
+#include <store/event_rows.hpp>
+
+#include <perdure/store/instances.hpp>
+
+#include <map>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace perdure::store {
+
+namespace {
+
+using finish_kind = enum finish::kind;
+
+/// How settle_workflow_tasks knows the end of a run.
+enum class ending : std::int16_t
+{
+    none = 0,
+    finished = 1,
+    continued = 2
+};
+
+ending ending_of(const workflow_completion& completion)
+{
+    if (!completion.finish) return ending::none;
+    return completion.finish->kind == finish_kind::continued ? ending::continued : ending::finished;
+}
+
+instance_status status_of(const workflow_completion& completion)
+{
+    if (ending_of(completion) != ending::finished) return instance_status::running;
+    return completion.finish->kind == finish_kind::completed ? instance_status::completed
+                                                             : instance_status::failed;
+}
+
+std::size_t history_bytes(const workflow_completion& completion)
+{
+    std::size_t bytes = 0;
+    for (const event& each : completion.events) bytes += each.data.size();
+    return bytes;
+}
+
+} // namespace
+
+workflow_batch::workflow_batch(store_core& core, std::vector<workflow_completion> completions)
+    : core_{core}, completions_{std::move(completions)}, outcomes_(completions_.size())
+{}
+
+std::vector<std::size_t> workflow_batch::sizes() const
+{
+    std::vector<std::size_t> sizes;
+    for (const workflow_completion& each : completions_) {
+        std::size_t size = history_bytes(each);
+        for (const scheduled_activity& activity : each.activities)
+            size += activity.arguments.size();
+        sizes.push_back(size);
+    }
+    return sizes;
+}
+
+pg::pipeline workflow_batch::build(batch_items items)
+{
+    std::vector<instance_key> instances, ended, consumers;
+    std::vector<claim_token> tokens, next_tokens;
+    std::vector<std::int32_t> runs, lengths;
+    std::vector<std::int64_t> consumed;
+    for (const std::size_t item : items) {
+        const workflow_completion& each = completions_[item];
+        instances.push_back(each.instance);
+        tokens.push_back(each.token);
+        next_tokens.push_back(each.next_token);
+        runs.push_back(each.run);
+        lengths.push_back(each.history_length);
+        if (each.finish) ended.push_back(each.instance);
+        consumers.insert(consumers.end(), each.consumed.size(), each.instance);
+        consumed.insert(consumed.end(), each.consumed.begin(), each.consumed.end());
+    }
+    const statements& sql = core_.sql;
+    pg::pipeline work;
+    work.begin();
+    work.add(sql.durable_settings);
+    work.add(sql.lock_instances, instances);
+    work.add(sql.fence_workflow_tasks, instances, tokens, runs, lengths);
+    if (!consumed.empty()) work.add(sql.delete_consumed, consumers, consumed);
+    add_history(work, items);
+    add_activities(work, items);
+    add_instances(work, items);
+    if (!ended.empty()) {
+        work.add(sql.end_activities, ended);
+        work.add(sql.drop_results, ended);
+    }
+    add_settling(work, items);
+    arrived_ = work.add(sql.read_arrived, instances, next_tokens);
+    clock_ = work.add(sql.read_clock);
+    work.commit();
+    core_.add_notification(work, announce(items));
+    return work;
+}
+
+void workflow_batch::add_history(pg::pipeline& work, batch_items items) const
+{
+    std::vector<instance_key> instances;
+    std::vector<std::int32_t> runs, seqs, operations;
+    std::vector<std::string_view> types, names;
+    std::vector<std::span<const std::byte>> data;
+    std::vector<timestamp> at;
+    std::vector<std::optional<timestamp>> due;
+    const auto append = [&](instance_key instance, std::int32_t run, std::int32_t seq,
+                            event_type type, std::int32_t operation, std::string_view name,
+                            const payload& value, timestamp when, std::optional<timestamp> fires) {
+        instances.push_back(instance);
+        runs.push_back(run);
+        seqs.push_back(seq);
+        types.push_back(to_string(type));
+        operations.push_back(operation);
+        names.push_back(name);
+        data.push_back(value.span());
+        at.push_back(when);
+        due.push_back(fires);
+    };
+    for (const std::size_t item : items) {
+        const workflow_completion& each = completions_[item];
+        std::int32_t seq = each.history_length;
+        for (const event& e : each.events)
+            append(
+                each.instance, each.run, ++seq, e.type, e.operation, e.name, e.data, e.at, e.due);
+        if (ending_of(each) != ending::continued) continue;
+        const timestamp when = each.events.empty() ? timestamp{} : each.events.back().at;
+        append(
+            each.instance, each.run + 1, 1, event_type::workflow_started, 0, each.finish->workflow,
+            each.finish->data, when, std::nullopt);
+    }
+    if (!instances.empty())
+        work.add(
+            core_.sql.insert_history, instances, runs, seqs, types, operations, names, data, at,
+            due);
+}
+
+void workflow_batch::add_activities(pg::pipeline& work, batch_items items) const
+{
+    std::vector<instance_key> instances;
+    std::vector<std::int32_t> runs, operations, attempts;
+    std::vector<std::string_view> queues, workflow_queues, names;
+    std::vector<std::span<const std::byte>> arguments;
+    std::vector<std::chrono::milliseconds> limits, initial_intervals, maximum_intervals;
+    std::vector<double> coefficients;
+    for (const std::size_t item : items) {
+        const workflow_completion& each = completions_[item];
+        if (each.finish) continue; // nobody would wait for them
+        for (const scheduled_activity& activity : each.activities) {
+            const activity_options& options = activity.options;
+            instances.push_back(each.instance);
+            runs.push_back(each.run);
+            operations.push_back(activity.operation);
+            queues.push_back(options.queue() ? *options.queue() : each.queue);
+            workflow_queues.push_back(each.queue);
+            names.push_back(activity.name);
+            arguments.push_back(activity.arguments.span());
+            limits.push_back(options.start_to_close());
+            attempts.push_back(options.attempts());
+            initial_intervals.push_back(options.initial_interval());
+            coefficients.push_back(options.backoff_coefficient());
+            maximum_intervals.push_back(options.maximum_interval());
+        }
+    }
+    if (!instances.empty())
+        work.add(
+            core_.sql.insert_activities, instances, runs, operations, queues, workflow_queues,
+            names, arguments, limits, attempts, initial_intervals, coefficients, maximum_intervals);
+}
+
+void workflow_batch::add_instances(pg::pipeline& work, batch_items items) const
+{
+    std::vector<instance_key> instances;
+    std::vector<claim_token> tokens;
+    std::vector<std::int32_t> runs, lengths;
+    std::vector<std::int64_t> bytes, consumed;
+    std::vector<instance_status> states;
+    std::vector<std::optional<std::string_view>> workflows;
+    for (const std::size_t item : items) {
+        const workflow_completion& each = completions_[item];
+        const bool continued = ending_of(each) == ending::continued;
+        instances.push_back(each.instance);
+        tokens.push_back(each.token);
+        runs.push_back(continued ? each.run + 1 : each.run);
+        lengths.push_back(
+            continued ? 1 : each.history_length + static_cast<std::int32_t>(each.events.size()));
+        bytes.push_back(
+            static_cast<std::int64_t>(continued ? each.finish->data.size() : history_bytes(each)));
+        consumed.push_back(static_cast<std::int64_t>(each.consumed.size()));
+        states.push_back(status_of(each));
+        workflows.push_back(
+            continued ? std::optional<std::string_view>{each.finish->workflow} : std::nullopt);
+    }
+    work.add(
+        core_.sql.update_instances, instances, tokens, runs, lengths, bytes, consumed, states,
+        workflows);
+}
+
+void workflow_batch::add_settling(pg::pipeline& work, batch_items items)
+{
+    std::vector<instance_key> instances;
+    std::vector<claim_token> next_tokens;
+    std::vector<std::chrono::milliseconds> leases;
+    std::vector<std::optional<timestamp>> timers;
+    std::vector<ending> endings;
+    for (const std::size_t item : items) {
+        const workflow_completion& each = completions_[item];
+        instances.push_back(each.instance);
+        next_tokens.push_back(each.next_token);
+        leases.push_back(each.lease);
+        timers.push_back(each.next_timer);
+        endings.push_back(ending_of(each));
+    }
+    settled_ =
+        work.add(core_.sql.settle_workflow_tasks, instances, next_tokens, leases, timers, endings);
+}
+
+std::vector<std::size_t> workflow_batch::confirmed(
+    batch_items items, const pg::pipeline_result& results)
+{
+    std::map<instance_key, bool> goes_on;
+    for (const auto& [instance, more] : results[settled_].rows<instance_key, bool>())
+        goes_on[instance] = more;
+    std::vector<bool> more;
+    for (const std::size_t item : items) {
+        outcomes_[item].status = completion_status::confirmed;
+        more.push_back(goes_on[completions_[item].instance]);
+    }
+    read_arrived(items, results, more);
+    core_.announcements.committed(announce(items));
+    return {};
+}
+
+void workflow_batch::read_arrived(
+    batch_items items, const pg::pipeline_result& results, const std::vector<bool>& more)
+{
+    const timestamp now = results[clock_].get<timestamp>(0, 0);
+    core_.clock.observe(now);
+    events_by_instance<arrived_event> inbox = read_inbox(results[arrived_]);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        workflow_completed& outcome = outcomes_[items[i]];
+        const workflow_completion& completion = completions_[items[i]];
+        outcome.now = now;
+        if (!more[i]) continue;
+        const auto unreadable = inbox.unreadable.find(completion.instance);
+        if (unreadable != inbox.unreadable.end()) {
+            workflow_release back;
+            back.instance = completion.instance;
+            back.queue = completion.queue;
+            back.token = completion.next_token;
+            back.delay = unreadable_delay;
+            back.problem = unreadable->second;
+            back.count_attempt = false;
+            unreadable_.push_back(std::move(back));
+            continue;
+        }
+        outcome.more = true;
+        outcome.arrived = std::move(inbox.events[completion.instance]);
+    }
+}
+
+pg::pipeline workflow_batch::build_resolve(batch_items items)
+{
+    std::vector<instance_key> instances;
+    std::vector<claim_token> tokens, next_tokens;
+    for (const std::size_t item : items) {
+        instances.push_back(completions_[item].instance);
+        tokens.push_back(completions_[item].token);
+        next_tokens.push_back(completions_[item].next_token);
+    }
+    pg::pipeline question;
+    question.begin();
+    question.add(core_.sql.durable_settings);
+    question.add(core_.sql.lock_orphans, instances);
+    resolution_ = question.add(core_.sql.resolve_workflow_tasks, instances, tokens, next_tokens);
+    arrived_ = question.add(core_.sql.read_arrived, instances, next_tokens);
+    clock_ = question.add(core_.sql.read_clock);
+    question.commit();
+    return question;
+}
+
+std::vector<bool> workflow_batch::resolved(batch_items items, const pg::pipeline_result& results)
+{
+    std::vector<bool> settled, more;
+    for (const auto& [position, committed, goes_on] :
+         results[resolution_].rows<std::int64_t, bool, bool>()) {
+        settled.push_back(committed);
+        more.push_back(committed && goes_on);
+    }
+    read_arrived(items, results, more);
+    std::vector<std::size_t> known;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        if (!settled[i]) continue;
+        outcomes_[items[i]].status = completion_status::confirmed;
+        known.push_back(items[i]);
+    }
+    core_.announcements.committed(announce(known));
+    return settled;
+}
+
+pg::pipeline workflow_batch::build_notification(batch_items items)
+{
+    pg::pipeline notification;
+    core_.add_notification(notification, announce(items));
+    return notification;
+}
+
+void workflow_batch::lost(std::size_t item)
+{
+    outcomes_[item].status = completion_status::lease_lost;
+}
+
+void workflow_batch::rejected(std::size_t item, const std::string& reason)
+{
+    outcomes_[item].status = completion_status::rejected;
+    outcomes_[item].reason = reason;
+}
+
+announcement workflow_batch::announce(batch_items items) const
+{
+    announcement what;
+    for (const std::size_t item : items) {
+        const workflow_completion& each = completions_[item];
+        switch (ending_of(each)) {
+        case ending::finished: what.finished.push_back(each.instance); continue;
+        case ending::continued: what.add_workflow_queue(each.queue); continue;
+        case ending::none: break;
+        }
+        if (each.next_timer) what.add_workflow_queue(each.queue, each.next_timer);
+        for (const scheduled_activity& activity : each.activities)
+            what.add_activity_queue(
+                activity.options.queue() ? *activity.options.queue() : each.queue);
+    }
+    return what;
+}
+
+} // namespace perdure::store
