@@ -6,6 +6,7 @@
 #include <boost/json/value_stack.hpp>
 
 #include <charconv>
+#include <cmath>
 #include <limits>
 #include <string>
 
@@ -83,12 +84,12 @@ public:
         stack_.push_uint64(value);
         return true;
     }
-    bool on_double(double, view part, code& problem)
+    bool on_double(double roughly, view part, code& problem)
     {
         number_ += part;
         double value = 0;
         const auto read = std::from_chars(number_.data(), number_.data() + number_.size(), value);
-        if (read.ec == std::errc::result_out_of_range && value == 0)
+        if (read.ec == std::errc::result_out_of_range && std::abs(roughly) < 1)
             value = 0; // too small: zero
         else if (read.ec != std::errc()) {
             problem = boost::json::error::exponent_overflow;
