@@ -21,12 +21,12 @@ error refused_error(const diagnostics& words)
 
 } // namespace
 
-void pipeline_reader::succeeded(std::size_t item, result answer)
+void pipeline_reader::succeeded(std::size_t item, result answer, std::string_view tag)
 {
     assert(item == results_.size());
     if (item == commit_) {
         // A transaction that had failed answers COMMIT with a rollback, and calls it success.
-        if (answer.command() != "COMMIT") {
+        if (tag != "COMMIT") {
             diagnostics words;
             words.message = "the transaction was rolled back instead of committed";
             refused(item, std::move(words));

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 namespace perdure::pg {
@@ -30,8 +31,8 @@ public:
     /// The commit is about to be handed to libpq; from here on it may reach the server.
     void commit_sent() noexcept { commit_sent_ = true; }
 
-    /// Statement `item` was answered. Statements are answered in order.
-    void succeeded(std::size_t item, result answer);
+    /// Statement `item` was answered, with this command tag. Statements are answered in order.
+    void succeeded(std::size_t item, result answer, std::string_view tag);
 
     /// The server refused statement `item`, when preparing or when executing it. The first refusal
     /// counts.

@@ -288,6 +288,7 @@ void connection::session::read_answer(
         reader.lost(last_words());
         return;
     }
+    const std::string tag = PQcmdStatus(answer.get());
     switch (PQresultStatus(answer.get())) {
     case PGRES_COMMAND_OK:
     case PGRES_TUPLES_OK:
@@ -295,7 +296,9 @@ void connection::session::read_answer(
         if (c.what == command::kind::prepare)
             prepared_.emplace(c.key, c.name);
         else
-            reader.succeeded(c.item, result{std::shared_ptr<const pg_result>{std::move(answer)}});
+            reader.succeeded(
+                c.item,
+                result{std::shared_ptr<const pg_result>{answer.release(), result_deleter{}}}, tag);
         return;
     case PGRES_PIPELINE_ABORTED: return; // skipped after an earlier refusal
     case PGRES_FATAL_ERROR: {
