@@ -35,7 +35,8 @@ constexpr std::chrono::milliseconds look_interval{5};
 /// A value of a libpq keyword string.
 std::string keyword_value(std::string_view value)
 {
-    if (!value.empty() && value.find_first_of(" '\\") == value.npos) return std::string{value};
+    if (!value.empty() && value.find_first_of(" \t\n\r\v\f'\\") == value.npos)
+        return std::string{value};
     std::string text = "'";
     for (const char character : value) {
         if (character == '\'' || character == '\\') text += '\\';
