@@ -80,9 +80,9 @@ public:
     decision activate()
     {
         now += std::chrono::milliseconds(1);
-        steps_.push_back({history_.size(), arrived_, now, {}});
-        steps_.back().made = live_.activate(std::exchange(arrived_, {}), now);
-        const decision& made = steps_.back().made;
+        step next{history_.size(), arrived_, now, {}};
+        next.made = live_.activate(std::exchange(arrived_, {}), now);
+        const decision& made = steps_.emplace_back(std::move(next)).made;
         history_.insert(history_.end(), made.events.begin(), made.events.end());
         CHECK(live_.history_length() == static_cast<std::int32_t>(history_.size()));
         return made;
