@@ -30,19 +30,28 @@ struct entry
 boost::asio::awaitable<std::vector<entry>> read_ledger(
     perdure::pg::pool& database, std::string prefix);
 
+using entries = std::vector<const entry*>;
+
 struct report
 {
     /// \param lease of the workers: orders placed so close to the kill say nothing about waking up.
     report(const story& seen, const std::vector<entry>& ledger, std::chrono::milliseconds lease);
 
-    bool good() const noexcept { return lost.empty() && charged_twice.empty(); }
+    bool good() const noexcept { return lost.empty() && twice.empty(); }
 
-    std::vector<std::string> lost;          // order and what is missing
-    std::vector<std::string> charged_twice; // order and how
+    std::vector<std::string> lost;  // order and what is missing
+    std::vector<std::string> twice; // order and what was done to it more than once
     std::size_t changed_worker = 0;
     std::vector<double>
         wake_ups; // ms from the client's start call to the first line of `charge`, sorted
-    double slowest_at_kill = 0; // the longest of those that were left out because of the kill
+    std::size_t in_flight = 0; // orders that were placed and not done when the worker was killed
+    double in_flight_done = 0; // ms from the kill until the last of them was done
+
+private:
+    void check(const std::string& id, const order_story& order, const entries& done);
+    void measure(
+        const story& seen, const order_story& order, const entries& done,
+        std::chrono::milliseconds lease);
 };
 
 void print(

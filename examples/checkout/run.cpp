@@ -27,6 +27,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
+/// Seconds since 1970.
+double now()
+{
+    return std::chrono::duration<double>{std::chrono::system_clock::now().time_since_epoch()}
+        .count();
+}
+
 bool on_terminal()
 {
     return ::isatty(STDOUT_FILENO) != 0;
@@ -97,7 +104,7 @@ asio::awaitable<void> run::follow_client()
     for (;;) {
         const std::optional<std::string> line = co_await client_->read_line();
         if (!line) break;
-        story_.heed(*line);
+        story_.heed(*line, now());
         const double due = options_.kill_after * static_cast<double>(story_.expected);
         if (!killing_ && !story_.orders.empty() && static_cast<double>(story_.finished()) >= due)
             kill_worker_soon();
@@ -127,8 +134,7 @@ void run::kill_worker()
 {
     const std::size_t which = options_.seed % workers_.size();
     workers_[which]->kill(SIGKILL);
-    story_.killed_at =
-        std::chrono::duration<double>{std::chrono::system_clock::now().time_since_epoch()}.count();
+    story_.killed_at = now();
     say("worker-" + std::to_string(which + 1) + " killed with SIGKILL when " +
         std::to_string(story_.finished()) + " of " + std::to_string(story_.expected) +
         " orders were done");

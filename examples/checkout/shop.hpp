@@ -39,7 +39,7 @@ inline constexpr perdure::signal<"approve", bool> approve;
 inline constexpr perdure::failure<"card-declined", declined> card_declined;
 
 inline constexpr char queue[] = "checkout";
-inline constexpr std::int64_t card_limit = 1'000'000; // cents
-inline constexpr std::chrono::seconds patience{2};    // a real shop would wait for days
+inline constexpr std::int64_t limit = 1'000'000;   // cents
+inline constexpr std::chrono::seconds patience{2}; // a real shop would wait for days
 
 } // namespace shop

@@ -6,7 +6,7 @@
 
 namespace demo {
 
-void story::heed(std::string_view line)
+void story::heed(std::string_view line, double now)
 {
     if (line.starts_with("line ")) {
         broken.emplace_back(line);
@@ -22,9 +22,11 @@ void story::heed(std::string_view line)
         words >> orders[first].placed_at;
     } else if (what == "shipped" || what == "refunded") {
         orders[first].result = what == "shipped" ? outcome::shipped : outcome::refunded;
+        orders[first].finished_at = now;
         words >> orders[first].payment;
     } else if (what == "declined") {
         orders[first].result = outcome::declined;
+        orders[first].finished_at = now;
     } else {
         throw std::runtime_error{
             "the client printed a line that means nothing here: " + std::string{line}};

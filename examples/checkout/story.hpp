@@ -22,7 +22,8 @@ struct order_story
 {
     double placed_at = 0; // seconds since 1970, when the client began to start its workflow
     outcome result = outcome::none;
-    std::string payment; // of a receipt
+    std::string payment;    // of a receipt
+    double finished_at = 0; // when the client said so
 };
 
 struct story
@@ -32,8 +33,9 @@ struct story
     std::map<std::string, order_story> orders; // by id
     std::optional<double> killed_at;           // when a worker was killed, seconds since 1970
 
-    /// Takes in a line that the client printed. Throws std::runtime_error for one it does not know.
-    void heed(std::string_view line);
+    /// Takes in a line that the client printed at `now`. Throws std::runtime_error for one it does
+    /// not know.
+    void heed(std::string_view line, double now);
 
     std::size_t count(outcome result) const noexcept;
 

@@ -15,6 +15,7 @@
 
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <iostream>
 #include <thread>
 
@@ -35,30 +36,37 @@ perdure::task<shop::receipt> run_checkout(perdure::context ctx, shop::order orde
     co_return shop::receipt{order.id, payment, false};
 }
 
-// An activity may be a coroutine: thousands of them wait at the same time, on one thread.
-asio::awaitable<std::string> charge_card(
-    perdure::activity_context ctx, shop::order order, shop::ledger& ledger)
+/// Does what the workflow asks for.
+class clerk
 {
-    if (order.cents > shop::card_limit) throw shop::card_declined(shop::declined{"over the limit"});
-    co_await ledger.write(ctx, order);
-    asio::steady_timer answer{
-        co_await asio::this_coro::executor, 100ms}; // card networks take their time
-    co_await answer.async_wait(asio::use_awaitable);
-    co_return ctx.idempotency_key();
-}
+public:
+    explicit clerk(shop::ledger& ledger) : ledger_{ledger} {}
 
-asio::awaitable<void> refund_payment(
-    perdure::activity_context ctx, shop::order order, shop::ledger& ledger)
-{
-    co_await ledger.write(ctx, order);
-}
+    // An activity may be a coroutine: thousands of them wait at the same time, on one thread.
+    asio::awaitable<std::string> charge(perdure::activity_context ctx, shop::order order)
+    {
+        if (order.cents > shop::limit) throw shop::card_declined(shop::declined{"over the limit"});
+        co_await ledger_.write(ctx, order);
+        asio::steady_timer answer{co_await asio::this_coro::executor, 100ms}; // the card network's
+        co_await answer.async_wait(asio::use_awaitable);
+        co_return ctx.idempotency_key();
+    }
 
-// Or a plain function, which may block: it runs on one of the worker's threads.
-void ship_parcel(perdure::activity_context ctx, const shop::order& order, shop::ledger& ledger)
-{
-    std::this_thread::sleep_for(20ms); // the label printer
-    ledger.write_and_wait(ctx, order);
-}
+    asio::awaitable<void> refund(perdure::activity_context ctx, shop::order order, std::string)
+    {
+        co_await ledger_.write(ctx, order);
+    }
+
+    // Or a plain function, which may block: it runs on one of the worker's threads.
+    void ship(perdure::activity_context ctx, const shop::order& order)
+    {
+        std::this_thread::sleep_for(20ms); // the label printer
+        ledger_.write_and_wait(ctx, order);
+    }
+
+private:
+    shop::ledger& ledger_;
+};
 
 asio::awaitable<void> serve(perdure::worker& worker, shop::ledger& ledger)
 {
@@ -75,17 +83,12 @@ try {
     asio::io_context io{1};
     perdure::engine engine{io, dsn ? dsn : ""};
     shop::ledger ledger{io.get_executor(), dsn ? dsn : "", name};
+    clerk staff{ledger};
     perdure::worker worker{engine, perdure::worker_options{}.queues({shop::queue}).lease(lease)};
     worker.implement(shop::checkout, run_checkout);
-    worker.implement(shop::charge, [&](perdure::activity_context ctx, const shop::order& order) {
-        return charge_card(ctx, order, ledger);
-    });
-    worker.implement(
-        shop::refund, [&](perdure::activity_context ctx, const shop::order& order,
-                          const std::string&) { return refund_payment(ctx, order, ledger); });
-    worker.implement(shop::ship, [&](perdure::activity_context ctx, const shop::order& order) {
-        ship_parcel(ctx, order, ledger);
-    });
+    worker.implement(shop::charge, std::bind_front(&clerk::charge, &staff));
+    worker.implement(shop::refund, std::bind_front(&clerk::refund, &staff));
+    worker.implement(shop::ship, std::bind_front(&clerk::ship, &staff));
 
     asio::signal_set stop{io, SIGINT, SIGTERM};
     stop.async_wait([&](auto, int) { worker.drain(10s); });

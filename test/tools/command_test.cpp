@@ -6,6 +6,7 @@
 #include <perdure/client/client.hpp>
 #include <perdure/worker/worker.hpp>
 #include <perdure/workflow/definitions.hpp>
+#include <perdure/workflow/history.hpp>
 
 #include <boost/json/parse.hpp>
 #include <doctest/doctest.h>
@@ -234,8 +235,9 @@ TEST_CASE("show prints the history document")
     start(here, greet(std::string{"hello"}).id("one"));
     const command_result shown = here.call({"show", "one", "--json"});
     REQUIRE(shown.status == 0);
+    CHECK(perdure::decode_history(shown.out).events.size() == 1);
     const json::value document = json::parse(shown.out);
-    CHECK(document.at("version").is_int64());
+    CHECK(document.at("id").as_string() == "one");
     CHECK(document.at("events").as_array().at(0).at("type").as_string() == "workflow_started");
 }
 
@@ -244,6 +246,7 @@ TEST_CASE("what does not exist, and what is no signal, is one sentence each")
     const installation here;
     start(here, greet(std::string{"hello"}).id("one"));
     check_failed(here.call({"show", "nobody"}), 1, "nobody");
+    check_failed(here.call({"show", "one", "--run", "7"}), 1, "run 7");
     check_failed(here.call({"signal", "nobody", "name", "1"}), 1, "nobody");
     check_failed(here.call({"signal", "one", "name", "not json"}), 1, "signal name");
     check_failed(here.call({"signal", "one", "na me", "1"}), 1, "na me");

@@ -25,7 +25,7 @@ class command_line
 public:
     command_line()
     {
-        app_.require_subcommand(1);
+        app_.require_subcommand(0, 1); // none is an error too, but a wrong one must be named
         app_.set_version_flag("--version", "perdure " + std::string{store::library_version});
         app_.add_option(
                 "--dsn", where_.dsn,
@@ -45,6 +45,7 @@ public:
     {
         try {
             app_.parse(argc, argv);
+            if (!action_) throw CLI::RequiredError{"A command"};
         } catch (const CLI::ParseError& end) { // also --help and --version
             if (end.get_exit_code() == 0) return app_.exit(end);
             std::cerr << "perdure: " << tool::one_line(end.what()) << "; see perdure --help\n";

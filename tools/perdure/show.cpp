@@ -1,14 +1,14 @@
 #include "commands.hpp"
-#include "json.hpp"
 #include "session.hpp"
 #include "text.hpp"
 
+#include <perdure/workflow/error.hpp>
 #include <perdure/workflow/event.hpp>
-
-#include <boost/json/serialize.hpp>
+#include <perdure/workflow/history.hpp>
 
 #include <iomanip>
 #include <iostream>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -55,14 +55,22 @@ asio::awaitable<void> print_instance(client from, show_request what, format how)
 {
     const untyped_instance instance = from.get(what.id);
     const store::instance_state state = co_await instance.state();
-    const std::vector<event> history = co_await instance.history(what.run);
+    history_document document;
+    document.id = state.id;
+    document.run = what.run.value_or(state.run);
+    document.events = co_await instance.history(document.run);
+    if (document.events.empty())
+        throw error{
+            errc::not_found,
+            "instance \"" + state.id + "\" has no run " + std::to_string(document.run)};
+    document.workflow = document.events.front().name; // an earlier run may be another workflow's
     if (how == format::json) {
-        std::cout << boost::json::serialize(to_json(state)) << '\n';
+        std::cout << encode_history(document);
         co_return;
     }
     print_state(state);
     std::cout << '\n';
-    print_history(history);
+    print_history(document.events);
 }
 
 } // namespace
