@@ -49,12 +49,15 @@ TEST_CASE(
         });
         CHECK(here.logged("\"risky\""));
 
+        here.stop();
+
         process other{on};
-        other.add_worker().implement(risky, [](activity_context ctx, const std::string& input) {
+        worker& has = other.add_worker();
+        has.implement(try_it, run_try_it);
+        has.implement(risky, [](activity_context ctx, const std::string& input) {
             return input + " at attempt " + std::to_string(ctx.attempt());
         });
         other.start_all();
-        // Both go on together: one runs the workflow, the other the activity.
         const std::string result = other.run([&]() -> asio::awaitable<std::string> {
             std::string result = co_await other.client().get(try_it, "unknown-activity").result();
             co_return result;

@@ -55,7 +55,7 @@ TEST_CASE("an idle worker sends at most one statement in ten seconds and uses no
     run(prepare);
 
     process here{on, test_dsn() + " user=" + role};
-    worker& runs = here.add_worker();
+    worker& runs = here.add_worker(on.workers().lease(1s));
     runs.implement(sleep_on, run_sleep_on);
     runs.implement(doze, [](activity_context) {});
     here.start_all();
@@ -69,7 +69,8 @@ TEST_CASE("an idle worker sends at most one statement in ten seconds and uses no
             co_await pause(1ms);
         }
         pg::connection session = co_await connect();
-        co_await pause(1500ms); // claims that look again after a wake-up are over
+        co_await pause(
+            1500ms); // a poller looks once more when the lease of its last claim would end
         const pg::result before = co_await session.execute(counters(), role);
         co_await pause(10s);
         const pg::result after = co_await session.execute(counters(), role);

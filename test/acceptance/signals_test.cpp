@@ -108,7 +108,7 @@ TEST_CASE("C: a signal sent while its instance is parked wakes it")
     }
 }
 
-TEST_CASE("C: a thousand signals to one instance all arrive, in order")
+TEST_CASE("C: hundreds of signals to one instance all arrive, in order")
 {
     static constexpr workflow<"collect", bool(std::int64_t)> collect;
     static constexpr signal<"number", std::int64_t> number;
@@ -126,8 +126,8 @@ TEST_CASE("C: a thousand signals to one instance all arrive, in order")
         });
         here.start_all();
         const bool ordered = here.run([&]() -> asio::awaitable<bool> {
-            auto started = co_await here.client().start(collect(1000));
-            for (std::int64_t i = 0; i < 1000; ++i) co_await started.signal(number, i);
+            auto started = co_await here.client().start(collect(300));
+            for (std::int64_t i = 0; i < 300; ++i) co_await started.signal(number, i);
             const bool ordered = co_await started.result();
             co_return ordered;
         });
