@@ -32,10 +32,10 @@ taken as (
     from unnest(
         array(select instance from due where not cancelled),
         array(select id from due where not cancelled)
-    ) as picked (instance, id)
+    ) with ordinality as picked (instance, id, position)
     where task.instance = picked.instance
         and task.id = picked.id
-    returning task.*
+    returning task.*, picked.position
 )
 select
     taken.id,
@@ -55,3 +55,4 @@ select
     taken.maximum_interval
 from taken
 join {schema}.instances as instance on instance.k = taken.instance
+order by taken.position

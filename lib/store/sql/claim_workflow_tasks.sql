@@ -23,9 +23,9 @@ taken as (
     set token = $4::bigint,
         visible_at = clock_timestamp() + $5::bigint * interval '1 millisecond',
         attempt = task.attempt + 1
-    from unnest(array(select instance from due)) as picked (instance)
+    from unnest(array(select instance from due)) with ordinality as picked (instance, position)
     where task.instance = picked.instance
-    returning task.instance
+    returning task.instance, picked.position
 )
-select set_config('perdure.claimed', coalesce(array_agg(instance)::text, '{}'), true)
+select set_config('perdure.claimed', coalesce(array_agg(instance order by position)::text, '{}'), true)
 from taken

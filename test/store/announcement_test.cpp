@@ -1,0 +1,76 @@
+// What is sent by NOTIFY, and read again.
+#include <perdure/store/announcement.hpp>
+
+#include <doctest/doctest.h>
+
+using namespace perdure;
+using namespace perdure::store;
+
+TEST_CASE("an announcement survives its encoding")
+{
+    announcement what;
+    what.add_workflow_queue("now");
+    what.add_workflow_queue("later", timestamp{std::chrono::microseconds{1'700'000'000'123'456}});
+    what.add_activity_queue("quote\"d");
+    what.finished = {static_cast<instance_key>(9007199254740993), static_cast<instance_key>(2)};
+    what.from = "me";
+    const auto read = decode_announcement(encode(what));
+    REQUIRE(read);
+    REQUIRE(read->workflow_queues.size() == 2);
+    CHECK(read->workflow_queues[0].queue == "now");
+    CHECK_FALSE(read->workflow_queues[0].due);
+    CHECK(read->workflow_queues[1].due == what.workflow_queues[1].due);
+    REQUIRE(read->activity_queues.size() == 1);
+    CHECK(read->activity_queues[0].queue == "quote\"d");
+    CHECK(read->finished == what.finished);
+    CHECK_FALSE(read->everything);
+    CHECK(read->from == "me");
+}
+
+TEST_CASE("of two instants of a queue the earlier is announced, and now is the earliest")
+{
+    announcement what;
+    const timestamp early{std::chrono::microseconds{1}};
+    const timestamp late{std::chrono::microseconds{2}};
+    what.add_workflow_queue("q", late);
+    what.add_workflow_queue("q", early);
+    what.add_workflow_queue("q", late);
+    REQUIRE(what.workflow_queues.size() == 1);
+    CHECK(what.workflow_queues[0].due == early);
+    what.add_workflow_queue("q");
+    what.add_workflow_queue("q", early);
+    CHECK_FALSE(what.workflow_queues[0].due);
+}
+
+TEST_CASE("an announcement that would be too long says that everybody looks")
+{
+    announcement what;
+    for (int i = 0; i < 2'000; ++i) what.finished.push_back(static_cast<instance_key>(i));
+    what.from = "me";
+    const std::string payload = encode(what);
+    CHECK(payload.size() <= maximum_announcement);
+    const auto read = decode_announcement(payload);
+    REQUIRE(read);
+    CHECK(read->everything);
+    CHECK(read->from == "me");
+    CHECK(read->finished.empty());
+}
+
+TEST_CASE("what is not an announcement is nothing, and unknown members are ignored")
+{
+    for (const char* const text :
+         {"", "x", "[]", "1", "{\"w\":1}", "{\"w\":{\"q\":\"x\"}}", "{\"f\":[\"1\"]}", "{\"e\":1}"})
+        CHECK_FALSE(decode_announcement(text));
+    const auto read = decode_announcement("{\"zzz\":[1],\"w\":{\"q\":null}}");
+    REQUIRE(read);
+    CHECK(read->workflow_queues.size() == 1);
+}
+
+TEST_CASE("an announcement is empty until something is worth looking at")
+{
+    announcement what;
+    what.from = "me";
+    CHECK(what.empty());
+    what.add_activity_queue("q");
+    CHECK_FALSE(what.empty());
+}

@@ -1,0 +1,419 @@
+// The batch machine, stepped without a socket: each rule by itself, then every sequence of mishaps
+// of a certain length against a model of the server.
+#include <store/batch_machine.hpp>
+#include <store/classify.hpp>
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <set>
+
+using namespace perdure::store;
+using namespace std::chrono_literals;
+namespace pg = perdure::pg;
+
+using kind = enum batch_step::kind;
+using indices = std::vector<std::size_t>;
+
+namespace {
+
+batch_machine machine_of(std::size_t items, batch_limits limits = {})
+{
+    return batch_machine{std::vector<std::size_t>(items, 1), limits};
+}
+
+void expect_send(batch_machine& machine, const indices& items)
+{
+    const batch_step step = machine.next();
+    CHECK(step.kind == kind::send);
+    CHECK(step.items == items);
+}
+
+void expect_wait(batch_machine& machine, std::chrono::milliseconds pause)
+{
+    const batch_step step = machine.next();
+    CHECK(step.kind == kind::wait);
+    CHECK(step.pause == pause);
+}
+
+pg::error server_error(std::string state, std::string detail = {})
+{
+    pg::diagnostics said;
+    said.sqlstate = std::move(state);
+    said.detail = std::move(detail);
+    return pg::error{pg::errc::server_error, "the server's words", said};
+}
+
+} // namespace
+
+TEST_CASE("an empty batch is done before anything is sent")
+{
+    batch_machine machine = machine_of(0);
+    CHECK(machine.next().kind == kind::done);
+}
+
+TEST_CASE("a batch without mishaps is one transaction")
+{
+    batch_machine machine = machine_of(3);
+    expect_send(machine, {0, 1, 2});
+    machine.committed();
+    CHECK(machine.next().kind == kind::done);
+    CHECK(machine.outcome(2) == batch_outcome::confirmed);
+}
+
+TEST_CASE("a batch is cut by the number of its items and by their size")
+{
+    batch_limits limits;
+    limits.items = 2;
+    limits.bytes = 100;
+    batch_machine machine{indices{10, 10, 10, 95, 500, 1}, limits};
+    for (const indices& items : {indices{0, 1}, indices{2}, indices{3}, indices{4}, indices{5}}) {
+        expect_send(machine, items);
+        machine.committed();
+    }
+    CHECK(machine.next().kind == kind::done);
+}
+
+TEST_CASE("losers of the fence are removed and the others are sent again")
+{
+    batch_machine machine = machine_of(4);
+    expect_send(machine, {0, 1, 2, 3});
+    machine.fenced(indices{1, 3});
+    CHECK(machine.outcome(0) == batch_outcome::lost);
+    CHECK(machine.outcome(2) == batch_outcome::lost);
+    expect_send(machine, {1, 3});
+    machine.committed();
+    CHECK(machine.next().kind == kind::done);
+    CHECK(machine.outcome(1) == batch_outcome::confirmed);
+}
+
+TEST_CASE("a batch of nothing but losers is done")
+{
+    batch_machine machine = machine_of(1);
+    machine.next();
+    machine.fenced(indices{1});
+    CHECK(machine.next().kind == kind::done);
+}
+
+TEST_CASE("a refused batch is halved until the refused item stands alone")
+{
+    batch_machine machine = machine_of(4);
+    expect_send(machine, {0, 1, 2, 3});
+    machine.failed(batch_failure::refused);
+    expect_send(machine, {0, 1});
+    machine.committed();
+    expect_send(machine, {2, 3});
+    machine.failed(batch_failure::refused);
+    expect_send(machine, {2});
+    machine.failed(batch_failure::refused);
+    expect_send(machine, {3});
+    machine.committed();
+    CHECK(machine.next().kind == kind::done);
+    CHECK(machine.outcome(2) == batch_outcome::rejected);
+    CHECK(machine.outcome(3) == batch_outcome::confirmed);
+}
+
+TEST_CASE("a deadlock sends the same batch again, at once, then later and later")
+{
+    batch_machine machine = machine_of(2);
+    expect_send(machine, {0, 1});
+    machine.failed(batch_failure::conflict);
+    expect_send(machine, {0, 1});
+    machine.failed(batch_failure::conflict);
+    expect_wait(machine, 10ms);
+    expect_send(machine, {0, 1});
+    machine.failed(batch_failure::conflict);
+    expect_wait(machine, 20ms);
+    expect_send(machine, {0, 1});
+    machine.committed();
+    CHECK(machine.next().kind == kind::done);
+}
+
+TEST_CASE("an item that is locked by a stranger waits alone and does not hold up the others")
+{
+    batch_machine machine = machine_of(3);
+    expect_send(machine, {0, 1, 2});
+    machine.failed(batch_failure::locked);
+    expect_send(machine, {0});
+    machine.failed(batch_failure::locked);
+    expect_send(machine, {0});
+    machine.failed(batch_failure::locked);
+    expect_send(machine, {1});
+    machine.committed();
+    expect_send(machine, {2});
+    machine.committed();
+    expect_wait(machine, 10ms);
+    expect_send(machine, {0});
+    machine.committed();
+    CHECK(machine.next().kind == kind::done);
+}
+
+TEST_CASE("while the database is away the batch waits, at most a second at a time, without end")
+{
+    batch_machine machine = machine_of(1);
+    auto total = 0ms;
+    for (int i = 0; i < 40; ++i) {
+        batch_step step = machine.next();
+        if (step.kind == kind::wait) {
+            CHECK(step.pause <= 1s);
+            total += step.pause;
+            step = machine.next();
+        }
+        REQUIRE(step.kind == kind::send);
+        machine.failed(batch_failure::unavailable);
+    }
+    CHECK(total > 30s);
+}
+
+TEST_CASE("a commit in doubt is resolved before anything is sent again")
+{
+    batch_machine machine = machine_of(3);
+    expect_send(machine, {0, 1, 2});
+    machine.failed(batch_failure::unknown);
+    CHECK(machine.in_doubt());
+    batch_step step = machine.next();
+    CHECK(step.kind == kind::resolve);
+    CHECK(step.items == indices{0, 1, 2});
+    machine.failed(batch_failure::unavailable);
+    CHECK(machine.next().kind == kind::wait);
+    step = machine.next();
+    CHECK(step.kind == kind::resolve);
+    machine.resolved({true, false, true});
+    CHECK_FALSE(machine.in_doubt());
+    expect_send(machine, {1});
+    machine.committed();
+    CHECK(machine.next().kind == kind::done);
+    CHECK(machine.outcome(0) == batch_outcome::confirmed);
+}
+
+TEST_CASE("a question that meets a lock is asked again, never answered by a guess")
+{
+    batch_machine machine = machine_of(2);
+    machine.next();
+    machine.failed(batch_failure::unknown);
+    for (const batch_failure how :
+         {batch_failure::locked, batch_failure::conflict, batch_failure::slow,
+          batch_failure::refused}) {
+        batch_step step = machine.next();
+        if (step.kind == kind::wait) step = machine.next();
+        CHECK(step.kind == kind::resolve);
+        CHECK(step.items == indices{0, 1});
+        machine.failed(how);
+    }
+}
+
+TEST_CASE(
+    "with patience a database that cannot be reached is given up at once when nothing is in doubt")
+{
+    batch_limits limits;
+    limits.resolves = false;
+    limits.patience = 10s;
+    batch_machine machine = machine_of(1, limits);
+    machine.next();
+    machine.failed(batch_failure::unavailable);
+    CHECK(machine.next().kind == kind::give_up);
+    CHECK_FALSE(machine.in_doubt());
+}
+
+TEST_CASE("with patience a commit in doubt is sent again until patience is at its end")
+{
+    batch_limits limits;
+    limits.resolves = false;
+    limits.patience = 10s;
+    batch_machine machine = machine_of(1, limits);
+    expect_send(machine, {0});
+    machine.failed(batch_failure::unknown);
+    auto total = 0ms;
+    batch_step step = machine.next();
+    for (; step.kind != kind::give_up; step = machine.next()) {
+        if (step.kind == kind::wait)
+            total += step.pause;
+        else
+            machine.failed(batch_failure::unavailable);
+    }
+    CHECK(total > 8s);
+    CHECK(total <= 10s);
+    CHECK(machine.in_doubt());
+}
+
+TEST_CASE("items that the operation asks for are sent once more")
+{
+    batch_machine machine = machine_of(3);
+    expect_send(machine, {0, 1, 2});
+    machine.committed(indices{1});
+    CHECK(machine.outcome(1) == batch_outcome::open);
+    expect_send(machine, {1});
+    machine.committed();
+    CHECK(machine.next().kind == kind::done);
+}
+
+TEST_CASE("a step must be reported once before the next")
+{
+    batch_machine machine = machine_of(1);
+    CHECK_THROWS_AS(machine.committed(), std::logic_error);
+    machine.next();
+    CHECK_THROWS_AS(machine.next(), std::logic_error);
+    CHECK_THROWS_AS(machine.fenced(indices{}), std::logic_error);
+}
+
+TEST_CASE("errors are classified by what a batch can do about them")
+{
+    const auto of = [](std::string state) { return classify(server_error(std::move(state))); };
+    for (const char* const state : {"22021", "23505", "54000", "42P01"})
+        CHECK(of(state) == batch_failure::refused);
+    for (const char* const state : {"40001", "40P01"}) CHECK(of(state) == batch_failure::conflict);
+    for (const char* const state : {"53200", "55006", "25006", "58030"})
+        CHECK(of(state) == batch_failure::unavailable);
+    for (const char* const state : {"08006", "57P01", "57P02"})
+        CHECK(of(state) == batch_failure::unknown);
+    CHECK(of("55P03") == batch_failure::locked);
+    CHECK(of("57014") == batch_failure::slow);
+    CHECK(of("PD001") == batch_failure::fenced);
+    CHECK(losers_of(server_error("PD001", "1,3,12")) == indices{1, 3, 12});
+    CHECK(losers_of(server_error("PD001")).empty());
+
+    const auto by = [](pg::errc code) { return classify(pg::error{code, "why"}); };
+    CHECK(by(pg::errc::commit_unknown) == batch_failure::unknown);
+    CHECK(by(pg::errc::connection_lost) == batch_failure::unknown);
+    CHECK(by(pg::errc::connect_failed) == batch_failure::unavailable);
+    CHECK(by(pg::errc::pool_timed_out) == batch_failure::unavailable);
+    CHECK_FALSE(by(pg::errc::closed));
+    CHECK_FALSE(by(pg::errc::unsupported_server));
+    CHECK_FALSE(by(pg::errc::bad_value));
+}
+
+namespace {
+
+/// What an item is, which the machine must find out.
+enum class nature
+{
+    good,
+    poisoned,
+    loser
+};
+
+/// What the world does to a step, when the items themselves do not decide it.
+enum class mishap
+{
+    nothing,
+    conflict,
+    locked,
+    slow,
+    unavailable,
+    lost_before_commit,
+    lost_after_commit
+};
+constexpr std::size_t mishaps = 7;
+
+/// The server, and whoever talks to it for the machine.
+class model
+{
+public:
+    model(std::vector<nature> items, std::vector<mishap> script, bool resolves)
+        : items_{std::move(items)},
+          script_{std::move(script)},
+          resolves_{resolves},
+          commits_(items_.size())
+    {}
+
+    void run()
+    {
+        batch_limits limits;
+        limits.resolves = resolves_;
+        batch_machine machine{std::vector<std::size_t>(items_.size(), 1), limits};
+        for (int steps = 0;; ++steps) {
+            REQUIRE(steps < 200);
+            const batch_step step = machine.next();
+            if (step.kind == kind::done) break;
+            if (step.kind == kind::send) send(machine, step.items);
+            if (step.kind == kind::resolve) resolve(machine, step.items);
+        }
+        for (std::size_t i = 0; i < items_.size(); ++i) {
+            switch (items_[i]) {
+            case nature::good:
+                REQUIRE(machine.outcome(i) == batch_outcome::confirmed);
+                REQUIRE(commits_[i] == 1);
+                break;
+            case nature::poisoned: REQUIRE(machine.outcome(i) == batch_outcome::rejected); break;
+            case nature::loser: REQUIRE(machine.outcome(i) == batch_outcome::lost); break;
+            }
+        }
+    }
+
+private:
+    mishap happens() { return at_ < script_.size() ? script_[at_++] : mishap::nothing; }
+
+    void commit(const indices& items)
+    {
+        for (const std::size_t item : items) {
+            if (resolves_) REQUIRE(commits_[item] == 0); // it was known, or found out
+            commits_[item] = 1;                          // else its key makes it harmless
+        }
+    }
+
+    void send(batch_machine& machine, const indices& items)
+    {
+        const mishap what = happens();
+        switch (what) {
+        case mishap::unavailable: return machine.failed(batch_failure::unavailable);
+        case mishap::locked: return machine.failed(batch_failure::locked);
+        case mishap::conflict: return machine.failed(batch_failure::conflict);
+        case mishap::slow: return machine.failed(batch_failure::slow);
+        case mishap::lost_before_commit: return machine.failed(batch_failure::unknown);
+        default: break;
+        }
+        indices losers;
+        bool poisoned = false;
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            if (items_[items[i]] == nature::loser) losers.push_back(i + 1);
+            poisoned = poisoned || items_[items[i]] == nature::poisoned;
+        }
+        if (!losers.empty()) return machine.fenced(losers);
+        if (poisoned) return machine.failed(batch_failure::refused);
+        commit(items);
+        if (what == mishap::lost_after_commit) return machine.failed(batch_failure::unknown);
+        machine.committed();
+    }
+
+    void resolve(batch_machine& machine, const indices& items)
+    {
+        REQUIRE(resolves_);
+        switch (happens()) {
+        case mishap::nothing: break;
+        case mishap::unavailable: return machine.failed(batch_failure::unavailable);
+        case mishap::locked: return machine.failed(batch_failure::locked);
+        case mishap::conflict: return machine.failed(batch_failure::conflict);
+        case mishap::slow: return machine.failed(batch_failure::slow);
+        default: return machine.failed(batch_failure::unknown);
+        }
+        std::vector<bool> settled;
+        for (const std::size_t item : items) settled.push_back(commits_[item] == 1);
+        machine.resolved(settled);
+    }
+
+    std::vector<nature> items_;
+    std::vector<mishap> script_;
+    bool resolves_;
+    std::vector<int> commits_;
+    std::size_t at_ = 0;
+};
+
+} // namespace
+
+TEST_CASE("whatever happens, each item is settled as it deserves and committed once")
+{
+    constexpr std::size_t length = 4;
+    std::size_t scripts = 1;
+    for (std::size_t i = 0; i < length; ++i) scripts *= mishaps;
+    for (std::size_t natures = 0; natures < 27; ++natures)
+        for (std::size_t chosen = 0; chosen < scripts; ++chosen) {
+            std::vector<nature> items;
+            for (std::size_t rest = natures; items.size() < 3; rest /= 3)
+                items.push_back(static_cast<nature>(rest % 3));
+            std::vector<mishap> script;
+            for (std::size_t rest = chosen; script.size() < length; rest /= mishaps)
+                script.push_back(static_cast<mishap>(rest % mishaps));
+            model{items, script, true}.run();
+            model{items, script, false}.run();
+        }
+}
