@@ -60,8 +60,19 @@ task<int> temporaries(std::string name)
     co_return built.limit;
 }
 
-task<int> good(std::string name)
+task<int> bound_to_a_temporary(const std::string& name) // bad
 {
+    co_return static_cast<int>(name.size());
+}
+
+task<int> bound_to_a_moved_one(std::string&& name) // bad
+{
+    co_return static_cast<int>(name.size());
+}
+
+task<int> good(std::string name, options& identified)
+{
+    identified.limit = 0;
     const bool yes = co_await ask();
     if (yes) co_return 1;
     options named{name, 1};
