@@ -106,11 +106,12 @@ private:
 template <fixed_string Name, class R, class... P, class F>
 workflow_implementation implement(const workflow<Name, R(P...)>& definition, F function)
 {
+    constexpr bool context_first = detail::takes_context<F, context, P...>();
     static_assert(
-        detail::takes_context<F, context, P...>(), "perdure: the first parameter of a workflow's "
+        context_first, "perdure: the first parameter of a workflow's "
                                                    "implementation is perdure::context, by value");
     static_assert(
-        detail::takes_parameters<F, context, P...>(),
+        !context_first || detail::takes_parameters<F, context, P...>(),
         "perdure: the parameters of a workflow's implementation, after its context, are those of "
         "the definition, each by "
         "value or const&");

@@ -121,8 +121,6 @@ public:
     /// Runs the task and gives its result; used as `co_await helper(…)`.
     auto operator co_await() && noexcept { return detail::task_awaiter<T>(handle_); }
 
-    void operator co_await() & = delete; // a task is awaited once: co_await std::move(task)
-
     /// The promise, for the library.
     promise_type& promise() const noexcept { return handle_.promise(); }
 
@@ -137,6 +135,8 @@ namespace detail {
 
 template <class T>
 inline constexpr bool awaitable_in_workflow<task<T>> = true;
+template <class T>
+inline constexpr bool awaitable_once<task<T>> = true;
 
 template <class T>
 task<T> task_promise<T>::get_return_object() noexcept

@@ -16,6 +16,10 @@ class runtime;
 template <class T>
 inline constexpr bool awaitable_in_workflow = false;
 
+/// Whether it can be awaited only once, and so only as an rvalue.
+template <class T>
+inline constexpr bool awaitable_once = false;
+
 /// What a refused co_await is replaced with, so that the one sentence is the only error.
 struct refused_awaiter
 {
@@ -60,15 +64,19 @@ public:
     template <class Awaited>
     decltype(auto) await_transform(Awaited&& awaited) const noexcept
     {
+        using type = std::remove_cvref_t<Awaited>;
+        constexpr bool known = awaitable_in_workflow<type>;
+        constexpr bool reused = awaitable_once<type> && std::is_lvalue_reference_v<Awaited>;
         static_assert(
-            awaitable_in_workflow<std::remove_cvref_t<Awaited>>,
+            known,
             "perdure: a workflow can await only what its context gives out and perdure::task; "
             "whatever touches the world "
             "(files, sockets, timers of Asio, other coroutine types) belongs into an activity");
-        if constexpr (awaitable_in_workflow<std::remove_cvref_t<Awaited>>)
+        static_assert(!reused, "perdure: a task is awaited once; write co_await std::move(task)");
+        if constexpr (known && !reused)
             return std::forward<Awaited>(awaited);
         else
-            return refused_awaiter{};
+            return refused_awaiter();
     }
 
     /// Ties the coroutine to the run it belongs to, and to the one that awaits it (null: the run
