@@ -70,6 +70,16 @@ task<int> bound_to_a_moved_one(std::string&& name) // bad
     co_return static_cast<int>(name.size());
 }
 
+namespace perdure {
+class context
+{};
+} // namespace perdure
+
+task<int> good_workflow(perdure::context, const std::string& kept)
+{
+    co_return static_cast<int>(kept.size());
+}
+
 task<int> good(std::string name, options& identified)
 {
     identified.limit = 0;

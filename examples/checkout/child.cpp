@@ -41,7 +41,7 @@ namespace {
 
 child::child(
     asio::any_io_executor executor, std::vector<std::string> command, const std::string& errors)
-    : output_{std::move(executor)}
+    : output_{executor}
 {
     std::vector<char*> arguments;
     for (std::string& argument : command) arguments.push_back(argument.data());

@@ -22,7 +22,7 @@ class one_shot
 {
 public:
     explicit one_shot(boost::asio::any_io_executor executor)
-        : timer_{std::move(executor), boost::asio::steady_timer::time_point::max()}
+        : timer_{executor, boost::asio::steady_timer::time_point::max()}
     {}
 
     void set(T value)

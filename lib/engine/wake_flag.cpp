@@ -11,7 +11,7 @@ namespace perdure {
 
 namespace asio = boost::asio;
 
-wake_flag::wake_flag(asio::any_io_executor executor) : timer_{std::move(executor)} {}
+wake_flag::wake_flag(asio::any_io_executor executor) : timer_{executor} {}
 
 void wake_flag::clear() noexcept
 {

@@ -113,7 +113,7 @@ void start_coroutine(const attempt_pointer& self)
 
 void start_plain(const attempt_pointer& self)
 {
-    asio::post(self->worker->threads(), [self]() mutable {
+    asio::post(self->worker->threads(), [self = self]() mutable { // a copy that can be moved
         std::exception_ptr exception;
         payload value;
         try {
