@@ -238,6 +238,7 @@ private:
     /// do.
     static bool is_commit(line& l, const std::vector<char>& message)
     {
+        if (message[0] != 'Q' && message[0] != 'P' && message[0] != 'B') return false;
         const char* const body = message.data() + 5;
         const std::string first = body; // all three begin with a zero-terminated text
         const char* const second = body + first.size() + 1;

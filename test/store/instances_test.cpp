@@ -171,33 +171,23 @@ TEST_CASE("a start waits for an earlier one of the same key, even if that instan
     bench.run([&]() -> asio::awaitable<void> {
         // The batch takes its snapshot and waits for a-first. Meanwhile an earlier start of b-one,
         // whose outcome its client does not know, commits, and the instance finishes.
-        pg::connection stranger = co_await pg::connection::connect(on.options());
-        co_await stranger.execute(on.sql("begin"));
-        co_await stranger.execute(
-            on.sql("insert into {schema}.instances (id, workflow, queue, history_length, "
-                   "history_bytes, start_key, metadata) "
-                   "values ('a-first', 'w', 'q', 1, 0, gen_random_uuid(), '')"));
-        std::optional<std::vector<created>> made;
-        asio::co_spawn(
-            bench.io, bench.store.create({blocker, request}),
-            [&](std::exception_ptr, std::vector<created> result) { made = std::move(result); });
-        pg::connection watcher = co_await pg::connection::connect(on.options());
-        const pg::statement waiting = on.sql(
-            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like "
-            "'%{schema}%' and pid <> pg_backend_pid()");
-        for (std::int64_t blocked = 0; blocked == 0;) {
-            const pg::result rows = co_await watcher.execute(waiting);
-            blocked = rows.get<std::int64_t>(0, 0);
-        }
-        co_await watcher.execute(
-            on.sql("insert into {schema}.instances (id, workflow, queue, history_length, "
-                   "history_bytes, start_key, metadata, ended, state) "
-                   "values ('b-one', 'w', 'q', 1, 0, $1, '', 77, 1)"),
-            request.start_key);
-        co_await stranger.execute(on.sql("rollback"));
-        co_await test::wait_until([&] { return made.has_value(); });
-        CHECK(made->at(0).status == created::status::created);
-        CHECK(made->at(1).status == created::status::repeated);
+        by_hand stranger = co_await by_hand::connect(on);
+        by_hand watcher = co_await by_hand::connect(on);
+        co_await stranger("begin");
+        co_await stranger(
+            "insert into {schema}.instances (id, workflow, queue, history_length, history_bytes, "
+            "start_key, metadata) values ('a-first', 'w', 'q', 1, 0, gen_random_uuid(), '')");
+        const auto outcome = spawn(bench.io, bench.store.create({blocker, request}));
+        co_await watcher.until_blocked();
+        const pg::statement earlier = on.sql(
+            "insert into {schema}.instances (id, workflow, queue, history_length, history_bytes, "
+            "start_key, metadata, ended, state) values ('b-one', 'w', 'q', 1, 0, $1, '', 77, 1)");
+        co_await watcher.session().execute(earlier, request.start_key);
+        co_await stranger("rollback");
+        co_await test::wait_until([&] { return outcome->has_value(); });
+        const std::vector<created>& made = **outcome;
+        CHECK(made[0].status == created::status::created);
+        CHECK(made[1].status == created::status::repeated);
     });
     CHECK(
         bench.value<std::int64_t>("select count(*) from {schema}.instances where id = 'b-one'") ==

@@ -99,6 +99,59 @@ private:
     std::string schema_;
 };
 
+/// A session that a test steps through by hand, beside the store.
+class by_hand
+{
+public:
+    static asio::awaitable<by_hand> connect(const installation& on)
+    {
+        by_hand made{on, co_await pg::connection::connect(on.options())};
+        co_return made;
+    }
+
+    asio::awaitable<pg::result> operator()(std::string_view sql)
+    {
+        const pg::statement statement = on_->sql(sql);
+        return session_.execute(statement);
+    }
+
+    pg::connection& session() { return session_; }
+
+    /// Waits until `count` other sessions of this installation wait for a lock.
+    asio::awaitable<void> until_blocked(std::int64_t count = 1)
+    {
+        const pg::statement waiting =
+            on_->sql("select count(*) from pg_stat_activity where wait_event_type = 'Lock' "
+                     "and pid <> pg_backend_pid() and position({schema:literal} in query) > 0");
+        const auto end = std::chrono::steady_clock::now() + test::deadline;
+        for (std::int64_t blocked = 0; blocked < count;) {
+            if (std::chrono::steady_clock::now() > end)
+                throw std::runtime_error{"nobody waits for a lock"};
+            const pg::result rows = co_await session_.execute(waiting);
+            blocked = rows.get<std::int64_t>(0, 0);
+        }
+    }
+
+private:
+    by_hand(const installation& on, pg::connection session) : on_{&on}, session_{std::move(session)}
+    {}
+
+    const installation* on_;
+    pg::connection session_;
+};
+
+/// Starts an operation of a store in the background.
+template <class T>
+std::shared_ptr<std::optional<T>> spawn(asio::io_context& io, asio::awaitable<T> operation)
+{
+    auto outcome = std::make_shared<std::optional<T>>();
+    asio::co_spawn(io, std::move(operation), [outcome](std::exception_ptr failure, T result) {
+        if (failure) std::rethrow_exception(failure); // out of io_context::run, into the test
+        *outcome = std::move(result);
+    });
+    return outcome;
+}
+
 /// One process's share of an installation: a pool, a store, everything on one io_context.
 class workbench
 {

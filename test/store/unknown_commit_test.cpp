@@ -1,0 +1,224 @@
+// Commits whose answer was lost: the outcome is found out, never guessed.
+#include "proxy.hpp"
+#include "workbench.hpp"
+
+#include <doctest/doctest.h>
+
+using namespace perdure;
+using namespace perdure::store;
+using test::fault;
+
+namespace {
+
+constexpr fault faults[] = {fault::before_commit, fault::before_commit_answer};
+
+const char* name(fault f)
+{
+    return f == fault::before_commit ? "COMMIT did not arrive" : "COMMIT's answer did not arrive";
+}
+
+} // namespace
+
+TEST_CASE("a workflow task whose commit is in doubt is completed exactly once")
+{
+    const installation on;
+    test::proxy line{on.dsn()};
+    workbench bench{on, line.dsn()};
+    for (const fault f : faults) {
+        CAPTURE(name(f));
+        const std::string id = name(f);
+        bench.start(id);
+        std::vector<workflow_completion> batch{workbench::scheduling(bench.claim_one(), 2)};
+        line.arm(f);
+        const auto outcomes = bench.wait(bench.store.complete(batch));
+        CHECK(line.fired());
+        CHECK(outcomes[0].status == completion_status::confirmed);
+        CHECK(bench.wait(bench.store.state(id))->history_length == 4);
+        CHECK(bench.claim_activities().size() == 2);
+        CHECK(bench.complete(batch[0]).status == completion_status::lease_lost);
+    }
+}
+
+TEST_CASE("a task whose commit is in doubt goes on with what has arrived")
+{
+    const installation on;
+    test::proxy line{on.dsn()};
+    workbench bench{on, line.dsn()};
+    for (const fault f : faults) {
+        CAPTURE(name(f));
+        const std::string id = name(f);
+        bench.start(id);
+        const workflow_task task = bench.claim_one();
+        bench.signal(id, "meanwhile");
+        line.arm(f);
+        const workflow_completed outcome = bench.complete(workbench::completion(task));
+        CHECK(outcome.status == completion_status::confirmed);
+        CHECK(outcome.more);
+        REQUIRE(outcome.arrived.size() == 1);
+        CHECK(outcome.arrived[0].event.name == "meanwhile");
+        CHECK(outcome.now > timestamp{});
+    }
+}
+
+TEST_CASE("an activity whose commit is in doubt delivers its result exactly once")
+{
+    const installation on;
+    test::proxy line{on.dsn()};
+    workbench bench{on, line.dsn()};
+    for (const fault f : faults) {
+        CAPTURE(name(f));
+        const std::string id = name(f);
+        bench.start(id);
+        bench.complete(workbench::scheduling(bench.claim_one(), 2));
+        const auto tasks = bench.claim_activities();
+        activity_completion again = workbench::completion(tasks.at(1));
+        again.outcome = activity_completion::outcome::retry;
+        again.delay = 1h;
+        line.arm(f);
+        const auto outcomes = bench.wait(bench.store.complete(
+            std::vector<activity_completion>{workbench::completion(tasks.at(0)), again}));
+        CHECK(line.fired());
+        CHECK(outcomes[0].status == completion_status::confirmed);
+        CHECK(outcomes[1].status == completion_status::confirmed);
+        CHECK(bench.claim_one().arrived.size() == 1);
+        CHECK(
+            bench.value<std::int64_t>(
+                "select count(*) from {schema}.activity_tasks where token is null") == 1);
+        bench.execute("delete from {schema}.activity_tasks");
+    }
+}
+
+TEST_CASE("a task whose release is in doubt is given back once")
+{
+    const installation on;
+    test::proxy line{on.dsn()};
+    workbench bench{on, line.dsn()};
+    for (const fault f : faults) {
+        CAPTURE(name(f));
+        const std::string id = name(f);
+        bench.start(id);
+        const workflow_task task = bench.claim_one();
+        workflow_release back;
+        back.instance = task.instance;
+        back.queue = task.queue;
+        back.token = task.token;
+        back.count_attempt = false;
+        line.arm(f);
+        CHECK(bench.wait(bench.store.release({back})).at(0) == completion_status::confirmed);
+        const workflow_task again = bench.claim_one();
+        CHECK(again.attempt == 1);
+        bench.complete(workbench::finishing(again));
+    }
+}
+
+TEST_CASE("a start whose commit is in doubt happens once")
+{
+    const installation on;
+    test::proxy line{on.dsn()};
+    workbench bench{on, line.dsn()};
+    for (const fault f : faults) {
+        CAPTURE(name(f));
+        const std::string id = name(f);
+        line.arm(f);
+        const auto made = bench.wait(bench.store.create({workbench::request(id)}));
+        CHECK(
+            made[0].status ==
+            (f == fault::before_commit ? created::status::created : created::status::repeated));
+        CHECK(bench.claim_one().id == id);
+        CHECK(bench.claim().empty());
+    }
+}
+
+TEST_CASE("a signal whose commit is in doubt arrives once")
+{
+    const installation on;
+    test::proxy line{on.dsn()};
+    workbench bench{on, line.dsn()};
+    bench.start("one");
+    for (const fault f : faults) {
+        CAPTURE(name(f));
+        line.arm(f);
+        CHECK(bench.signal("one") != signal_status::not_found);
+    }
+    CHECK(bench.claim_one().arrived.size() == 2);
+}
+
+TEST_CASE("an orphaned transaction that still runs is waited out before it is asked for")
+{
+    const installation on;
+    workbench bench{on};
+    const instance_key key = bench.start("one");
+    const claim_token token = draw_token();
+    bench.run([&]() -> asio::awaitable<void> {
+        by_hand orphan = co_await by_hand::connect(on);
+        by_hand asker = co_await by_hand::connect(on);
+        by_hand watcher = co_await by_hand::connect(on);
+        const pg::statement complete =
+            on.sql("update {schema}.instances set last_token = $1 where k = $2");
+        const std::vector<instance_key> keys{key};
+        const std::vector<claim_token> tokens{token};
+        const std::vector<claim_token> next_tokens{draw_token()};
+        const pg::statement ask = on.sql(read_sql("resolve_workflow_tasks"));
+        const pg::statement lock = on.sql(read_sql("lock_orphans"));
+
+        co_await orphan("begin");
+        co_await orphan.session().execute(complete, token, key);
+        // The obvious way, a plain read, says no a moment before the orphan commits.
+        const pg::result naive = co_await asker.session().execute(ask, keys, tokens, next_tokens);
+        CHECK_FALSE(naive.get<bool>(0, 1));
+
+        co_await asker("begin");
+        const auto locked = spawn(bench.io, asker.session().execute(lock, keys));
+        co_await watcher.until_blocked();
+        co_await orphan("commit");
+        co_await test::wait_until([&] { return locked->has_value(); });
+        const pg::result sure = co_await asker.session().execute(ask, keys, tokens, next_tokens);
+        CHECK(sure.get<bool>(0, 1));
+        co_await asker("rollback");
+    });
+}
+
+TEST_CASE("work that is reported while the database restarts is stored when it is back")
+{
+    dev::server server;
+    const installation on{server.dsn()};
+    workbench bench{on};
+    bench.start("one");
+    bench.start("two");
+    const auto tasks = bench.claim();
+    REQUIRE(tasks.size() == 2);
+    std::vector<workflow_completion> batch;
+    for (const workflow_task& task : tasks) batch.push_back(workbench::finishing(task));
+    server.stop(dev::stop_mode::immediate);
+    const auto done = spawn(bench.io, bench.store.complete(batch));
+    bench.run([&]() -> asio::awaitable<void> { co_await test::pause(50ms); });
+    CHECK_FALSE(done->has_value());
+    server.start();
+    bench.run([&]() -> asio::awaitable<void> {
+        co_await test::wait_until([&] { return done->has_value(); });
+    });
+    // The claims were not durable. Either the crash undid them, then the fence says so, or they are
+    // stored.
+    for (const workflow_completed& each : **done) CHECK(each.status != completion_status::rejected);
+    const auto left = bench.claim();
+    for (std::size_t i = 0; i < 2; ++i)
+        if ((*done)->at(i).status == completion_status::lease_lost) CHECK(left.size() > 0);
+}
+
+TEST_CASE("a start while the database is away fails at once, and says so")
+{
+    dev::server server;
+    const installation on{server.dsn()};
+    workbench bench{on};
+    server.stop();
+    try {
+        bench.wait(bench.store.create({workbench::request("one")}));
+        FAIL("it was created nowhere");
+    } catch (const pg::error& failure) {
+        CHECK(failure.code() == pg::errc::connect_failed);
+    }
+    server.start();
+    CHECK(
+        bench.wait(bench.store.create({workbench::request("one")})).at(0).status ==
+        created::status::created);
+}
