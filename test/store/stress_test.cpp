@@ -58,11 +58,11 @@ public:
     void run_workflows()
     {
         // A lease of nothing makes a thief of the next claim.
-        auto tasks = bench_.claim("q", 1 + draw(5), draw(3) ? 10s : 0ms);
+        auto tasks = bench_.claim("q", 1 + draw(5), draw(3) ? 50ms : 0ms);
         std::vector<workflow_completion> batch;
         for (const workflow_task& task : tasks) {
             if (draw(10) == 0) continue; // killed
-            switch (draw(5)) {
+            switch (draw(10)) {
             case 0: batch.push_back(workbench::finishing(task, finish::kind::continued)); break;
             case 1: batch.push_back(workbench::completion(task)); break;
             default: batch.push_back(workbench::scheduling(task, draw(3))); break;
@@ -82,7 +82,7 @@ public:
 
     void run_activities()
     {
-        const auto tasks = bench_.claim_activities("q", 1 + draw(8), draw(3) ? 10s : 0ms);
+        const auto tasks = bench_.claim_activities("q", 1 + draw(8), draw(3) ? 50ms : 0ms);
         std::vector<activity_completion> batch;
         for (const activity_task& task : tasks) {
             if (draw(10) == 0) continue; // killed
@@ -157,7 +157,7 @@ TEST_CASE("under any interleaving every event is consumed exactly once and no hi
     for (unsigned i = 0; i < actors; ++i)
         threads.emplace_back([&, i] {
             try {
-                for (int step = 0; step < 150; ++step) all[i]->act();
+                for (int step = 0; step < 300; ++step) all[i]->act();
             } catch (...) {
                 failures[i] = std::current_exception();
             }
