@@ -4,6 +4,7 @@
 #include "run.hpp"
 
 #include <perdure/dev/server.hpp>
+#include <perdure/workflow/defaults.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -65,7 +66,10 @@ try {
     std::cout << "look at it from elsewhere: PERDURE_DSN='" << where.dsn << "' " << command.string()
               << " list\n"
               << "a worker will be killed when " << options.kill_after * 100
-              << " % of the orders are done (--seed " << options.seed << ")" << std::endl;
+              << " % of the orders are done (--seed " << options.seed << ")\n"
+              << "a worker's lease is " << demo::lease.count()
+              << " ms, to make it quick to watch; the default is "
+              << perdure::defaults::lease.count() << " ms" << std::endl;
 
     int status = EXIT_FAILURE;
     {
@@ -80,7 +84,7 @@ try {
         io.run();
         if (failure) std::rethrow_exception(failure);
     }
-    if (status == EXIT_SUCCESS) fs::remove_all(where.logs);
+    if (status != EXIT_FAILURE) fs::remove_all(where.logs);
     return status;
 } catch (const std::invalid_argument& wrong) {
     std::cerr << "perdure_checkout_demo: " << wrong.what() << '\n';

@@ -65,7 +65,9 @@ asio::awaitable<int> run::all()
     session.release();
 
     stop_.async_wait([this](boost::system::error_code cancelled, int) {
-        if (!cancelled) give_up("stopped");
+        if (cancelled) return;
+        stopped_ = true;
+        give_up("stopped");
     });
     limit(90s, "not done after 90 s");
     start();
@@ -150,6 +152,10 @@ asio::awaitable<void> run::end_workers()
 
 asio::awaitable<int> run::report_end()
 {
+    if (stopped_) {
+        say("stopped");
+        co_return exit_stopped;
+    }
     if (!gave_up_.empty()) {
         std::cerr << "perdure_checkout_demo: " << gave_up_ << "; what the processes said is in "
                   << where_.logs << '\n';

@@ -29,6 +29,9 @@ struct surroundings
     std::string prefix;   // of the orders' ids, new in each run that uses the same database
 };
 
+/// What a program that was stopped by Ctrl-C exits with.
+inline constexpr int exit_stopped = 130;
+
 /// How long a killed worker's tasks stay its own. Short, so that there is something to see.
 inline constexpr std::chrono::milliseconds lease{2000};
 
@@ -67,6 +70,7 @@ private:
     std::string gave_up_;
     bool killing_ = false;
     bool ending_ = false;
+    bool stopped_ = false;
 };
 
 } // namespace demo
