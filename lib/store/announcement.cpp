@@ -50,6 +50,8 @@ void read(const json::object& from, std::string_view member, std::vector<announc
 
 announcer::~announcer() = default;
 
+void announcer::troubled(std::string_view, const pg::error&) {}
+
 void announcement::add_workflow_queue(std::string_view queue, std::optional<timestamp> due)
 {
     add(workflow_queues, queue, due);

@@ -25,18 +25,20 @@ asio::awaitable<void> notify_again(
     if (notification.empty()) co_return;
     try {
         co_await core.pool.run(std::move(notification));
-    } catch (const pg::error&) { // whoever waits finds it at the next safety poll
+    } catch (const pg::error& failure) { // whoever waits finds it at the next safety poll
+        core.announcements.troubled("a notification could not be sent", failure);
     }
 }
 
 void report(
-    batch_machine& machine, batch_operation& operation, const batch_step& step,
+    store_core& core, batch_machine& machine, batch_operation& operation, const batch_step& step,
     const pg::error& failure)
 {
     const std::optional<batch_failure> how = classify(failure);
     if (!how) throw failure;
     if (*how != batch_failure::fenced) {
         machine.failed(*how);
+        core.announcements.troubled("a batch was refused and is sent again", failure);
     } else {
         machine.fenced(losers_of(failure));
     }
@@ -85,7 +87,7 @@ asio::awaitable<void> run_batch(
     std::optional<pg::error> last_failure;
     for (;;) {
         const batch_step step = machine.next();
-        std::vector<std::size_t> in_doubt;
+        std::vector<std::size_t> untold;
         std::optional<pg::error> failure;
         try {
             switch (step.kind) {
@@ -99,7 +101,11 @@ asio::awaitable<void> run_batch(
                 pg::pipeline work = operation.build(step.items);
                 const pg::pipeline_result results = co_await core.pool.run(std::move(work));
                 machine.committed(operation.confirmed(step.items, results));
-                continue;
+                if (!results.after_commit()) continue;
+                core.announcements.troubled(
+                    "a commit's notification could not be sent", *results.after_commit());
+                untold.assign(step.items.begin(), step.items.end());
+                break;
             }
             case batch_step::kind::resolve: {
                 pg::pipeline question = operation.build_resolve(step.items);
@@ -107,7 +113,7 @@ asio::awaitable<void> run_batch(
                 const std::vector<bool> settled = operation.resolved(step.items, results);
                 machine.resolved(settled);
                 for (std::size_t i = 0; i < settled.size(); ++i)
-                    if (settled[i]) in_doubt.push_back(step.items[i]);
+                    if (settled[i]) untold.push_back(step.items[i]);
                 break;
             }
             }
@@ -116,10 +122,10 @@ asio::awaitable<void> run_batch(
             failure = thrown;
         }
         if (failure) {
-            report(machine, operation, step, *failure);
+            report(core, machine, operation, step, *failure);
             last_failure = std::move(failure);
-        } else if (!in_doubt.empty()) {
-            co_await notify_again(core, operation, std::move(in_doubt));
+        } else if (!untold.empty()) {
+            co_await notify_again(core, operation, std::move(untold));
         }
     }
 }

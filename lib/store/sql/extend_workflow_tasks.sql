@@ -1,8 +1,9 @@
 -- Extends leases without waiting for anybody. $1 instances, $2 tokens, $3 lease in milliseconds. For each
--- position: whether its row was free to be changed and still had the token, and whether it has it at all.
+-- position: whether its lease was extended, and whether its row still has the token. The subquery in the list of
+-- columns is hashed; a join would be guessed to be small and compare everything with everything.
 with held as materialized (
-    select task.instance, task.token
-    from unnest($1::bigint[], $2::bigint[]) as lease (instance, token)
+    select task.instance, lease.position
+    from unnest($1::bigint[], $2::bigint[]) with ordinality as lease (instance, token, position)
     join {schema}.workflow_tasks as task on task.instance = lease.instance and task.token = lease.token
     order by task.instance
     for update of task skip locked
@@ -10,15 +11,15 @@ with held as materialized (
 extended as (
     update {schema}.workflow_tasks as task
     set visible_at = clock_timestamp() + $3::bigint * interval '1 millisecond'
-    from unnest(array(select instance from held)) as picked (instance)
+    from unnest(array(select instance from held), array(select position from held))
+        as picked (instance, position)
     where task.instance = picked.instance
-    returning task.instance, task.token
+    returning picked.position
 )
 select
     lease.position,
-    extended.instance is not null as extended,
+    lease.position in (select position from extended) as extended,
     task.instance is not null as present
 from unnest($1::bigint[], $2::bigint[]) with ordinality as lease (instance, token, position)
-left join extended on extended.instance = lease.instance and extended.token = lease.token
 left join {schema}.workflow_tasks as task on task.instance = lease.instance and task.token = lease.token
 order by lease.position

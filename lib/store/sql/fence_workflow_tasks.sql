@@ -2,18 +2,17 @@
 -- where they are given, in the run and at the history length that were reported. $1 instances, $2 tokens,
 -- $3 runs, $4 history lengths.
 with held as materialized (
-    select instance, token
-    from {schema}.workflow_tasks
-    where instance = any ($1::bigint[])
-    order by instance
-    for update
+    select report.position
+    from unnest($1::bigint[], $2::bigint[]) with ordinality as report (instance, token, position)
+    join {schema}.workflow_tasks as task on task.instance = report.instance and task.token = report.token
+    order by task.instance
+    for update of task
 )
 select {schema}.fence(array_agg(report.position order by report.position))
-from unnest($1::bigint[], $2::bigint[], $3::integer[], $4::integer[])
-    with ordinality as report (instance, token, run, history_length, position)
-left join held on held.instance = report.instance
+from unnest($1::bigint[], $3::integer[], $4::integer[])
+    with ordinality as report (instance, run, history_length, position)
 left join {schema}.instances as instance on instance.k = report.instance
-where held.token is distinct from report.token
+where report.position not in (select position from held)
     or instance.ended is distinct from 0
     or instance.run <> report.run
     or instance.history_length <> report.history_length

@@ -14,6 +14,9 @@ twins as (
     group by request.position
     having count(*) > 1
 ),
+created as materialized (
+    select unnest(nullif(current_setting('perdure.created', true), '')::bigint[]) as k
+),
 fenced as materialized (
     select {schema}.fence(array_agg(position order by position))
     from twins
@@ -23,7 +26,7 @@ select
     found.k,
     found.run,
     found.start_key = request.start_key as mine,
-    found.k = any (nullif(current_setting('perdure.created', true), '')::bigint[]) as fresh
+    found.k in (select k from created) as fresh
 from request
 cross join fenced
 cross join lateral (
