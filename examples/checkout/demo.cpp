@@ -63,7 +63,8 @@ try {
 
     const fs::path command =
         fs::path{where.programs}.parent_path().parent_path() / "tools/perdure/perdure";
-    std::cout << "look at it from elsewhere: PERDURE_DSN='" << where.dsn << "' " << command.string()
+    std::cout << "look at it from elsewhere: "
+              << (named ? "" : "PERDURE_DSN=\"" + where.dsn + "\" ") << command.string()
               << " list\n"
               << "a worker will be killed when " << options.kill_after * 100
               << " % of the orders are done (--seed " << options.seed << ")\n"
