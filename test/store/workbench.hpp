@@ -103,11 +103,8 @@ private:
 class by_hand
 {
 public:
-    static asio::awaitable<by_hand> connect(const installation& on)
-    {
-        by_hand made{on, co_await pg::connection::connect(on.options())};
-        co_return made;
-    }
+    /// The installation must outlive the session.
+    static asio::awaitable<by_hand> connect(const installation& on) { return connect(&on); }
 
     asio::awaitable<pg::result> operator()(std::string_view sql)
     {
@@ -133,8 +130,15 @@ public:
     }
 
 private:
-    by_hand(const installation& on, pg::connection session) : on_{&on}, session_{std::move(session)}
+    by_hand(const installation* on, pg::connection session) : on_{on}, session_{std::move(session)}
     {}
+
+    static asio::awaitable<by_hand> connect(const installation* on)
+    {
+        pg::connection session = co_await pg::connection::connect(on->options());
+        by_hand made{on, std::move(session)};
+        co_return made;
+    }
 
     const installation* on_;
     pg::connection session_;

@@ -4,6 +4,7 @@
 
 #include <perdure/store/identifiers.hpp>
 
+#include <perdure/pg/error.hpp>
 #include <perdure/workflow/timestamp.hpp>
 
 #include <cstddef>
@@ -69,11 +70,18 @@ public:
 
     /// What to notify along with the commit that is about to be sent. The payload rides behind the
     /// commit in the same round trip, so it is delivered only if the commit is.
-    /// \returns a payload for the store's channel, or nothing to stay silent.
+    /// \param what what the commit changes. Empty for signals: only the database knows their
+    ///     instances' queues, and adds them to the payload on its way.
+    /// \returns a payload as `encode` makes it for the store's channel, or nothing to stay silent.
     virtual std::optional<std::string> lead(const announcement& what) = 0;
 
     /// The commit is confirmed: wakes this process. Must not throw.
+    /// \param what what it changed; may be empty.
     virtual void committed(const announcement& what) = 0;
+
+    /// Something went wrong that the store handles itself: a batch that is sent again, a
+    /// notification that could not be sent. By default nobody is told. Must not throw.
+    virtual void troubled(std::string_view what, const pg::error& cause);
 };
 
 } // namespace perdure::store

@@ -18,8 +18,8 @@ enum class claim_token : std::int64_t
 {
 };
 
-/// Draws a token: 64 random bits from the system, never 0. Throws std::exception when the system has
-/// none.
+/// Draws a token: 64 random bits from the system, never 0. Throws std::exception when the system
+/// has none.
 claim_token draw_token();
 
 } // namespace perdure::store

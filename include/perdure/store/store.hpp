@@ -73,7 +73,8 @@ public:
     /// one gave, also when the instance has finished meanwhile. A lost connection is repaired by
     /// sending the starts again with their keys.
     /// \throws pg::error errc::server_error also when the server refuses an instance for what is in
-    ///     it (the others are created then); errc::commit_unknown when it could not be found out.
+    ///     it (the others are created then), or when a lock stood in the way for 10 s;
+    ///     errc::commit_unknown when the outcome could not be found out within 10 s.
     boost::asio::awaitable<std::vector<created>> create(std::vector<new_instance> instances);
 
     /// Claims workflow tasks that are due, with their events. Changes nothing and uses no
@@ -108,8 +109,9 @@ public:
     boost::asio::awaitable<std::vector<completion_status>> release(
         std::vector<workflow_release> releases);
 
-    /// Delivers signals to active instances, in this order for each instance. A lost connection is
-    /// repaired by sending them again with their keys.
+    /// Delivers signals to active instances; those of one instance arrive in this order, unless a
+    /// stranger's lock sets some of them apart. A lost connection is repaired by sending them again
+    /// with their keys.
     /// \throws pg::error as `create`.
     boost::asio::awaitable<std::vector<signal_status>> signal(std::vector<signal_request> signals);
 
