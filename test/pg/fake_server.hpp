@@ -74,13 +74,31 @@ public:
         boost::asio::write(client, boost::asio::buffer(text));
     }
 
-    /// Reads the startup message and lets the client in, as a server of this version.
-    static void welcome(socket& client, std::string_view version)
+    /// Reads the startup message.
+    static void read_startup(socket& client)
     {
         std::array<unsigned char, 4> length{};
         boost::asio::read(client, boost::asio::buffer(length));
         std::vector<char> rest(boost::endian::load_big_u32(length.data()) - 4);
         boost::asio::read(client, boost::asio::buffer(rest));
+    }
+
+    /// Refuses the client with a FATAL error.
+    static void refuse(socket& client, std::string_view sqlstate, std::string_view text)
+    {
+        read_startup(client);
+        std::string body;
+        for (const std::string_view field : {"SFATAL", "VFATAL"})
+            body.append(field).append(1, '\0');
+        body.append("C").append(sqlstate).append(1, '\0');
+        body.append("M").append(text).append(2, '\0');
+        send(client, message('E', body));
+    }
+
+    /// Reads the startup message and lets the client in, as a server of this version.
+    static void welcome(socket& client, std::string_view version)
+    {
+        read_startup(client);
         const std::string parameter =
             std::string{"server_version"} + '\0' + std::string{version} + '\0';
         send(

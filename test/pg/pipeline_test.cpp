@@ -28,11 +28,11 @@ pg::statement insert_into(const std::string& schema)
     return pg::load_statement("insert into {schema}.t values ($1, $2)", schema);
 }
 
-asio::awaitable<std::int64_t> count_rows(pg::connection& c, std::string schema)
+asio::awaitable<void> check_rows(pg::connection& c, std::string schema, std::int64_t expected)
 {
     const pg::statement count = pg::load_statement("select count(*) from {schema}.t", schema);
     const pg::result r = co_await c.execute(count);
-    co_return r.get<std::int64_t>(0, 0);
+    CHECK(r.get<std::int64_t>(0, 0) == expected);
 }
 
 const pg::statement answer{"select $1::int + 1"};
@@ -111,7 +111,7 @@ TEST_CASE("a failing statement undoes its transaction and leaves the connection 
         CHECK(e.sqlstate() == "22012");
         CHECK(e.diagnostics().statement == 2);
         CHECK(c.clean());
-        CHECK((co_await count_rows(c, schema)) == 0);
+        co_await check_rows(c, schema, 0);
 
         // What was prepared before the error is known, what was skipped is prepared now.
         pg::pipeline again;
@@ -121,7 +121,7 @@ TEST_CASE("a failing statement undoes its transaction and leaves the connection 
         again.commit();
         const pg::pipeline_result r = co_await c.run(std::move(again));
         CHECK(r.committed());
-        CHECK((co_await count_rows(c, schema)) == 1);
+        co_await check_rows(c, schema, 1);
     });
 }
 
@@ -136,7 +136,7 @@ TEST_CASE("without begin the statements of a pipeline are one transaction")
         p.add(divide, 0);
         const pg::error e = co_await test::failure_of(c.run(std::move(p)));
         CHECK(e.sqlstate() == "22012");
-        CHECK((co_await count_rows(c, schema)) == 0);
+        co_await check_rows(c, schema, 0);
     });
 }
 
@@ -195,7 +195,7 @@ TEST_CASE("a constraint that is violated at commit is a server error and nothing
         CHECK(e.sqlstate() == "23505");
         CHECK(e.diagnostics().statement == static_cast<std::int32_t>(commit));
         CHECK(c.clean());
-        CHECK((co_await count_rows(c, schema)) == 0);
+        co_await check_rows(c, schema, 0);
     });
 }
 
@@ -217,7 +217,7 @@ TEST_CASE("what fails after a confirmed commit does not hide the commit")
         CHECK(r.after_commit()->sqlstate() == "22012");
         CHECK(r.after_commit()->diagnostics().statement == static_cast<std::int32_t>(failing));
         CHECK(c.clean());
-        CHECK((co_await count_rows(c, schema)) == 1);
+        co_await check_rows(c, schema, 1);
     });
 }
 
@@ -307,7 +307,7 @@ TEST_CASE("a connection that is cut before the answer to COMMIT leaves the commi
             CHECK(!c.usable());
             // Which of the two it was can only be seen from outside.
             const std::int64_t expected = fault == test::fault::before_commit_answer ? 1 : 0;
-            CHECK((co_await count_rows(direct, schema)) == expected);
+            co_await check_rows(direct, schema, expected);
         });
     }
 }
@@ -353,11 +353,11 @@ TEST_CASE("a script stops at its first error, names the line, and leaves the con
         CHECK(e.sqlstate() == "42703");
         CHECK(contains(e.what(), "line 4: "));
         CHECK(c.clean());
-        CHECK((co_await count_rows(c, schema)) == 0);
+        co_await check_rows(c, schema, 0);
 
         co_await c.execute_script(pg::substitute_schema(
             "begin; insert into {schema}.t values (1, 'a'); commit; select 1; select 2", schema));
-        CHECK((co_await count_rows(c, schema)) == 1);
+        co_await check_rows(c, schema, 1);
         const pg::error copy =
             co_await test::failure_of(c.execute_script("copy (select 1) to stdout"));
         CHECK(copy.code() == pg::errc::bad_value);
