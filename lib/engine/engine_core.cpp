@@ -53,6 +53,9 @@ engine_core::engine_core(asio::any_io_executor executor, std::string dsn, engine
       store_{pool_, options_.schema(), hub_}
 {
     if (!options_.notifications()) hub_.set_path(notification_path::off);
+    hub_.on_trouble([this](std::string_view what, const pg::error& cause) {
+        log(log_level::warning, what, {{"cause", cause.what()}});
+    });
 }
 
 engine_core::~engine_core()

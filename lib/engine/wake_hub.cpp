@@ -64,6 +64,16 @@ void wake_hub::committed(const store::announcement& what)
     deliver(what);
 }
 
+void wake_hub::troubled(std::string_view what, const pg::error& cause)
+{
+    if (on_trouble_) on_trouble_(what, cause);
+}
+
+void wake_hub::on_trouble(std::function<void(std::string_view, const pg::error&)> handler)
+{
+    on_trouble_ = std::move(handler);
+}
+
 void wake_hub::notified(std::string_view payload)
 {
     const std::optional<store::announcement> what = store::decode_announcement(payload);

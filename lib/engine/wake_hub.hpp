@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -76,6 +77,11 @@ public:
     /// A commit of this process is confirmed: its own pollers and waiters are woken directly.
     void committed(const store::announcement& what) override;
 
+    /// Goes to the handler, for the log.
+    void troubled(std::string_view what, const pg::error& cause) override;
+    /// Receives what the store handled.
+    void on_trouble(std::function<void(std::string_view what, const pg::error& cause)> handler);
+
     /// A notification arrived. One that cannot be understood wakes everybody.
     void notified(std::string_view payload);
     /// Everybody looks once: after a gap, or when nothing better is known.
@@ -113,6 +119,7 @@ private:
     std::map<store::instance_key, flags> instances_;
     std::size_t forget_at_ = 64;
     database_clock clock_;
+    std::function<void(std::string_view, const pg::error&)> on_trouble_;
 };
 
 } // namespace perdure

@@ -170,6 +170,9 @@ void fail(const attempt& self, store::activity_completion& completion, const fai
     if (failure.retryable && self.task.options.may_retry(self.task.attempt)) {
         completion.outcome = store::activity_completion::outcome::retry;
         completion.delay = with_jitter(self.task.options.pause_after(self.task.attempt));
+        completion.problem = "activity \"" + self.task.name + "\" failed at attempt " +
+                             std::to_string(self.task.attempt) +
+                             " and is tried again: " + describe(failure);
     } else {
         completion.outcome = store::activity_completion::outcome::failed;
     }

@@ -2,6 +2,7 @@
 // is under way, and every end but a confirmed commit evicts it.
 #include <worker/worker_core.hpp>
 
+#include <iterator>
 #include <utility>
 
 namespace perdure {
@@ -103,6 +104,7 @@ private:
         const store::claim_token next_token = completion.next_token;
         const bool ended = completion.finish.has_value();
         const auto appended = static_cast<std::int32_t>(completion.events.size());
+        const std::int64_t appended_bytes = bytes_of(completion.events);
         const auto asked = std::chrono::steady_clock::now();
         held_.settle();
         store::workflow_completed outcome =
@@ -123,29 +125,32 @@ private:
         task_.token = next_token;
         task_.last_token = token;
         task_.history_length += appended;
+        task_.history_bytes += appended_bytes;
         task_.arrived = std::move(outcome.arrived);
         now_ = outcome.now;
         co_return true;
     }
 
     /// A history over its limit fails the instance: going on would only make it harder to look at.
-    static void limit_history(store::workflow_completion& completion)
+    void limit_history(store::workflow_completion& completion) const
     {
-        const auto length =
-            static_cast<std::size_t>(completion.history_length) + completion.events.size();
-        if (completion.finish ||
-            length < static_cast<std::size_t>(defaults::maximum_history_events))
+        if (completion.finish) return;
+        const auto length = completion.history_length + std::ssize(completion.events);
+        const auto bytes = task_.history_bytes + bytes_of(completion.events);
+        if (length < defaults::maximum_history_events &&
+            bytes < static_cast<std::int64_t>(defaults::maximum_history_bytes))
             return;
         failure_info reason;
         reason.type = "history-too-large";
         reason.message = "the history reached its limit of " +
-                         std::to_string(defaults::maximum_history_events) +
-                         " events: continue as new before it grows so long";
+                         std::to_string(defaults::maximum_history_events) + " events or " +
+                         std::to_string(defaults::maximum_history_bytes >> 20) +
+                         " MiB: continue as new before it grows so long";
         reason.retryable = false;
         event failed;
         failed.type = event_type::workflow_failed;
         failed.data = encode_failure(reason);
-        failed.at = completion.events.empty() ? timestamp{} : completion.events.back().at;
+        failed.at = completion.events.empty() ? now_ : completion.events.back().at;
         finish end;
         end.kind = finish::kind::failed;
         end.data = failed.data;
@@ -153,6 +158,13 @@ private:
         completion.activities.clear();
         completion.next_timer.reset();
         completion.finish = std::move(end);
+    }
+
+    static std::int64_t bytes_of(const std::vector<event>& events)
+    {
+        std::size_t bytes = 0;
+        for (const event& each : events) bytes += each.data.size();
+        return static_cast<std::int64_t>(bytes);
     }
 
     void lost(std::string_view why)
