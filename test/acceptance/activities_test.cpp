@@ -59,8 +59,8 @@ TEST_CASE(
         });
         other.start_all();
         const std::string result = other.run([&]() -> asio::awaitable<std::string> {
-            std::string result = co_await other.client().get(try_it, "unknown-activity").result();
-            co_return result;
+            std::string answer = co_await other.client().get(try_it, "unknown-activity").result();
+            co_return answer;
         });
         CHECK(result == "input at attempt 1"); // the hand-backs did not count
     }
@@ -80,8 +80,8 @@ TEST_CASE("B7: wrong arguments to an activity are an error that says expected an
         here.start_all();
         const std::string result = here.run([&]() -> asio::awaitable<std::string> {
             auto started = co_await here.client().start(try_it());
-            std::string result = co_await started.result();
-            co_return result;
+            std::string answer = co_await started.result();
+            co_return answer;
         });
         CAPTURE(result);
         CHECK(result.find("risky") != std::string::npos);
@@ -114,8 +114,8 @@ TEST_CASE("B22: an activity's exception is an error with its type and message")
             here.start_all();
             const std::string result = here.run([&]() -> asio::awaitable<std::string> {
                 auto started = co_await here.client().start(try_it());
-                std::string result = co_await started.result();
-                co_return result;
+                std::string answer = co_await started.result();
+                co_return answer;
             });
             CHECK(result == "std::out_of_range: no such parcel");
         }
@@ -147,8 +147,8 @@ TEST_CASE("B24: the attempt number counts up over retries, and the key stays the
         here.start_all();
         const std::string result = here.run([&]() -> asio::awaitable<std::string> {
             auto started = co_await here.client().start(insist());
-            std::string result = co_await started.result();
-            co_return result;
+            std::string answer = co_await started.result();
+            co_return answer;
         });
         CHECK(result == "third time lucky");
         CHECK(attempts == std::vector<int>{1, 2, 3});

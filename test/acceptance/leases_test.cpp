@@ -82,8 +82,8 @@ TEST_CASE("C: a worker that froze loses its lease to another, and what it comes 
         process other{on};
         employ(other, second, short_lease(on));
         const std::string result = other.run([&]() -> asio::awaitable<std::string> {
-            std::string result = co_await other.client().get(relay, "relay").result();
-            co_return result;
+            std::string answer = co_await other.client().get(relay, "relay").result();
+            co_return answer;
         });
         CHECK(result == "second");
         CHECK(second.attempts == std::vector<int>{2});
@@ -136,8 +136,8 @@ TEST_CASE("a draining worker hands back what does not end in time, its attempt n
         process other{on};
         employ(other, staying, on.workers());
         const std::string result = other.run([&]() -> asio::awaitable<std::string> {
-            std::string result = co_await other.client().get(relay, "relay").result();
-            co_return result;
+            std::string answer = co_await other.client().get(relay, "relay").result();
+            co_return answer;
         });
         CHECK(result == "staying"); // long before the lease of ten seconds would have ended
         CHECK(staying.attempts == std::vector<int>{1});
@@ -178,8 +178,8 @@ TEST_CASE("an activity that outlasts its start_to_close is cancelled and tried a
     here.start_all();
     const std::string result = here.run([&]() -> asio::awaitable<std::string> {
         auto started = co_await here.client().start(hurry());
-        std::string result = co_await started.result();
-        co_return result;
+        std::string answer = co_await started.result();
+        co_return answer;
     });
     CHECK(result == "timed-out");
     CHECK(slow.attempts == std::vector<int>{1, 2});

@@ -56,8 +56,8 @@ TEST_CASE("C: a signal sent before the first task is delivered")
             auto started = co_await here.client().start(hear());
             co_await started.signal(word, "early"); // no worker runs yet
             here.start_all();
-            std::string heard = co_await started.result();
-            co_return heard;
+            std::string answer = co_await started.result();
+            co_return answer;
         });
         CHECK(heard == "early");
     }
@@ -80,8 +80,8 @@ TEST_CASE("C: a signal sent while its instance is executed is delivered")
             auto started = co_await here.client().start(hear());
             self = started;
             here.start_all();
-            std::string heard = co_await started.result();
-            co_return heard;
+            std::string answer = co_await started.result();
+            co_return answer;
         });
         CHECK(heard == "meanwhile");
     }
@@ -101,8 +101,8 @@ TEST_CASE("C: a signal sent while its instance is parked wakes it")
             auto started = co_await here.client().start(hear());
             co_await wait_for_history(started, 5); // it has run the activity and waits for the word
             co_await started.signal(word, "now");
-            std::string heard = co_await started.result();
-            co_return heard;
+            std::string answer = co_await started.result();
+            co_return answer;
         });
         CHECK(heard == "now");
     }
@@ -128,8 +128,8 @@ TEST_CASE("C: hundreds of signals to one instance all arrive, in order")
         const bool ordered = here.run([&]() -> asio::awaitable<bool> {
             auto started = co_await here.client().start(collect(300));
             for (std::int64_t i = 0; i < 300; ++i) co_await started.signal(number, i);
-            const bool ordered = co_await started.result();
-            co_return ordered;
+            const bool answer = co_await started.result();
+            co_return answer;
         });
         CHECK(ordered);
     }

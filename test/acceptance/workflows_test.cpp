@@ -74,8 +74,8 @@ TEST_CASE("B1: a simple workflow returns its result")
         here.start_all();
         const std::string result = here.run([&]() -> asio::awaitable<std::string> {
             auto started = co_await here.client().start(greet("Ada"));
-            std::string result = co_await started.result();
-            co_return result;
+            std::string answer = co_await started.result();
+            co_return answer;
         });
         CHECK(result == "hello Ada");
     }
@@ -129,10 +129,10 @@ TEST_CASE(
         here.stop();
         other.start_all();
         const std::string result = other.run([&]() -> asio::awaitable<std::string> {
-            std::string result = co_await other.client().get(greet, "unknown-workflow").result();
+            std::string answer = co_await other.client().get(greet, "unknown-workflow").result();
             const auto state = co_await other.client().get("unknown-workflow").state();
             CHECK(state.problem.empty());
-            co_return result;
+            co_return answer;
         });
         CHECK(result == "hello Ada");
     }
@@ -151,8 +151,8 @@ TEST_CASE("B8: two side effects with a task between them run once each")
         here.start_all();
         const std::string result = here.run([&]() -> asio::awaitable<std::string> {
             auto started = co_await here.client().start(two_effects());
-            std::string result = co_await started.result();
-            co_return result;
+            std::string answer = co_await started.result();
+            co_return answer;
         });
         CHECK(result == "1 2");
         CHECK(effects == 2);
@@ -211,8 +211,8 @@ TEST_CASE("B10: changed workflow code is detected as non-determinism, and a fixe
         fixed.add_worker().implement(two_effects, waits_then_runs_nothing);
         fixed.start_all();
         const std::string result = fixed.run([&]() -> asio::awaitable<std::string> {
-            std::string result = co_await fixed.client().get(two_effects, "changed").result();
-            co_return result;
+            std::string answer = co_await fixed.client().get(two_effects, "changed").result();
+            co_return answer;
         });
         CHECK(result == "done");
     }

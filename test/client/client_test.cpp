@@ -79,8 +79,8 @@ TEST_CASE("the result of an instance that another process runs is awaited throug
     process here{on};
     const std::string result = here.run([&]() -> asio::awaitable<std::string> {
         auto started = co_await here.client().start(pack("chair"));
-        std::string result = co_await started.result();
-        co_return result;
+        std::string answer = co_await started.result();
+        co_return answer;
     });
     CHECK(result == "chair, packed");
 }
