@@ -48,6 +48,9 @@ public:
     void add_waiter(link& waiter) noexcept { waiters_.push_back(waiter); }
 
 protected:
+    /// As if it had not been started.
+    void reset() noexcept { started_ = false; }
+
     /// Emits the command. The run takes commands.
     virtual void begin() = 0;
 
@@ -100,8 +103,12 @@ public:
     receive_operation(runtime& run, std::string_view signal) : operation_state(run), signal_(signal)
     {}
 
-    /// Leaves the signals to others.
-    void abandon() noexcept override { unlink(); }
+    /// Leaves the signals to others; awaited again, it begins anew.
+    void abandon() noexcept override
+    {
+        unlink();
+        reset();
+    }
 
 private:
     void begin() override;

@@ -76,6 +76,12 @@ public:
             {event_type::activity_failed, operation, {}, encode_failure(info), now, {}});
     }
 
+    /// A timer that fires without the replayer, as no store lets it.
+    void fire(std::int32_t operation)
+    {
+        arrived_.push_back({event_type::timer_fired, operation, {}, {}, now, {}});
+    }
+
     /// Works on what has arrived.
     decision activate()
     {

@@ -77,6 +77,26 @@ TEST_CASE("a receive whose time ran out does not swallow a later signal")
     late.check_replays();
 }
 
+TEST_CASE(
+    "a kept receive whose time ran out leaves the signals to others, and can be awaited again")
+{
+    const auto code = implement(shop::text, [](context ctx) -> task<std::string> {
+        const auto kept = ctx.receive(shop::note);
+        const std::optional<std::string> none = co_await kept.within(1h);
+        const std::string first = co_await ctx.receive(shop::note);
+        const std::string second = co_await kept;
+        co_return none.value_or("-") + first + second;
+    });
+    instance patient(code, shop::text());
+    patient.activate();
+    patient.activate_at_next_timer();
+    patient.signal(shop::note("a"));
+    CHECK(!patient.activate().finish);
+    patient.signal(shop::note("b"));
+    CHECK(result_of(patient.activate()) == "-ab");
+    patient.check_replays();
+}
+
 TEST_CASE("a signal that is there already starts no timer; a limit of zero only looks")
 {
     const auto code = implement(shop::text, [](context ctx) -> task<std::string> {
