@@ -81,7 +81,7 @@ void activity_batch::add_results(pg::pipeline& work, batch_items items) const
     work.add(core_.sql.wake_workflow_tasks);
 }
 
-void activity_batch::add_settling(pg::pipeline& work, batch_items items) const
+void activity_batch::add_settling(pg::pipeline& work, batch_items items)
 {
     std::vector<instance_key> instances, troubled;
     std::vector<std::int64_t> ids;
@@ -101,12 +101,16 @@ void activity_batch::add_settling(pg::pipeline& work, batch_items items) const
         troubled.push_back(each.instance);
         problems.push_back(each.problem);
     }
-    work.add(core_.sql.settle_activity_tasks, instances, ids, runs, again, delays, uncounted);
+    settled_ =
+        work.add(core_.sql.settle_activity_tasks, instances, ids, runs, again, delays, uncounted);
     if (!troubled.empty()) work.add(core_.sql.note_problems, troubled, problems);
 }
 
-std::vector<std::size_t> activity_batch::confirmed(batch_items items, const pg::pipeline_result&)
+std::vector<std::size_t> activity_batch::confirmed(
+    batch_items items, const pg::pipeline_result& results)
 {
+    for (const auto& [position] : results[settled_].rows<std::int64_t>())
+        outcomes_[items[static_cast<std::size_t>(position - 1)]].dropped = true;
     core_.announcements.committed(announce(items));
     return {};
 }

@@ -33,13 +33,15 @@ public:
 
 private:
     void add_results(pg::pipeline& work, batch_items items) const;
-    void add_settling(pg::pipeline& work, batch_items items) const;
+    void add_settling(pg::pipeline& work, batch_items items);
     announcement announce(batch_items items) const;
 
     store_core& core_;
     std::vector<activity_completion> completions_;
     std::vector<activity_completed> outcomes_;
-    std::size_t resolution_ = 0; // its place in the pipeline
+    // Places in the pipeline that was built last.
+    std::size_t settled_ = 0;
+    std::size_t resolution_ = 0;
 };
 
 } // namespace perdure::store

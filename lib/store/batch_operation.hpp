@@ -38,9 +38,8 @@ public:
     /// Reads what `build_resolve` found out: for each item whether it is settled.
     virtual std::vector<bool> resolved(batch_items items, const pg::pipeline_result& results);
 
-    /// A transaction that notifies again what these items changed, after their commit was in doubt;
-    /// may be empty.
-    virtual pg::pipeline build_notification(batch_items items);
+    /// Notifies once more what these items changed, when it is not known that it was; may be empty.
+    virtual pg::pipeline build_notification(batch_items items) = 0;
 
     /// This item was a loser of the fence.
     virtual void lost(std::size_t item) = 0;

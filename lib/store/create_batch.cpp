@@ -75,6 +75,13 @@ std::vector<std::size_t> create_batch::confirmed(
     return {};
 }
 
+pg::pipeline create_batch::build_notification(batch_items items)
+{
+    pg::pipeline notification;
+    core_.add_notification(notification, announce(items));
+    return notification;
+}
+
 void create_batch::lost(std::size_t) {}
 
 void create_batch::rejected(std::size_t, const std::string& reason)

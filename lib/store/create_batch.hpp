@@ -24,6 +24,7 @@ public:
     pg::pipeline build(batch_items items) override;
     std::vector<std::size_t> confirmed(
         batch_items items, const pg::pipeline_result& results) override;
+    pg::pipeline build_notification(batch_items items) override;
     void lost(std::size_t item) override;
     void rejected(std::size_t item, const std::string& reason) override;
 

@@ -73,11 +73,6 @@ std::vector<bool> batch_operation::resolved(batch_items, const pg::pipeline_resu
     throw std::logic_error{"this operation resolves nothing"};
 }
 
-pg::pipeline batch_operation::build_notification(batch_items)
-{
-    return {};
-}
-
 asio::awaitable<void> run_batch(
     store_core& core, batch_operation& operation, std::vector<std::size_t> bytes,
     batch_limits limits)

@@ -51,10 +51,18 @@ pg::pipeline signal_batch::build(batch_items items)
     delivery_ = work.add(core_.sql.deliver_signals, ids, names, data, keys);
     work.add(core_.sql.wake_workflow_tasks);
     work.commit();
-    // Which queues there are to announce, the statement reads itself.
-    const std::optional<std::string> payload = core_.announcements.lead(announcement{});
-    if (payload) work.add(core_.sql.notify_signalled, core_.channel, *payload, ids);
+    add_notification(work, items);
     return work;
+}
+
+/// Which queues there are to announce, the statement reads itself.
+void signal_batch::add_notification(pg::pipeline& work, batch_items items)
+{
+    const std::optional<std::string> payload = core_.announcements.lead(announcement{});
+    if (!payload) return;
+    std::vector<std::string_view> ids;
+    for (const std::size_t item : items) ids.push_back(signals_[item].id);
+    work.add(core_.sql.notify_signalled, core_.channel, *payload, ids);
 }
 
 std::vector<std::size_t> signal_batch::confirmed(
@@ -76,6 +84,13 @@ std::vector<std::size_t> signal_batch::confirmed(
     }
     core_.announcements.committed(what);
     return again;
+}
+
+pg::pipeline signal_batch::build_notification(batch_items items)
+{
+    pg::pipeline notification;
+    add_notification(notification, items);
+    return notification;
 }
 
 void signal_batch::lost(std::size_t) {}

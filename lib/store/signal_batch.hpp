@@ -21,6 +21,7 @@ public:
     pg::pipeline build(batch_items items) override;
     std::vector<std::size_t> confirmed(
         batch_items items, const pg::pipeline_result& results) override;
+    pg::pipeline build_notification(batch_items items) override;
     void lost(std::size_t item) override;
     void rejected(std::size_t item, const std::string& reason) override;
 
@@ -28,6 +29,8 @@ public:
     std::vector<signal_status> take();
 
 private:
+    void add_notification(pg::pipeline& work, batch_items items);
+
     store_core& core_;
     std::vector<signal_request> signals_;
     std::vector<signal_status> statuses_;

@@ -93,12 +93,13 @@ struct activity_completion
     std::string problem; ///< retry, release: shown by the instance's state; empty: leaves it
 };
 
-/// What came of an `activity_completion`. A result whose instance has finished, or is in a later
-/// run, is `confirmed` and dropped: nobody waits for it.
+/// What came of an `activity_completion`.
 struct activity_completed
 {
     completion_status status = completion_status::confirmed;
     std::string reason; ///< rejected: the server's words
+    /// Confirmed, but nobody waited for it: its instance has finished or is in a later run.
+    bool dropped = false;
 };
 
 } // namespace perdure::store
