@@ -114,6 +114,21 @@ TEST_CASE("a batch of starts creates each id once, whatever is in it twice")
     CHECK(bench.count("workflow_tasks") == 4);
 }
 
+TEST_CASE("a start that repeats its key does not stand in the way of another in its batch")
+{
+    const installation on;
+    workbench bench{on};
+    const new_instance first = workbench::request("one");
+    const instance_key before = bench.wait(bench.store.create({first})).at(0).instance;
+    bench.complete(workbench::finishing(bench.claim_one()));
+    const std::vector<created> made =
+        bench.wait(bench.store.create({first, workbench::request("one")}));
+    CHECK(made.at(0).status == created::status::repeated);
+    CHECK(made.at(0).instance == before);
+    CHECK(made.at(1).status == created::status::created);
+    CHECK(made.at(1).instance != before);
+}
+
 TEST_CASE("two clients create one id at once: exactly one wins, a hundred times of a hundred")
 {
     const installation on;

@@ -1,23 +1,23 @@
 -- Creates instances, each with the first event of its history and a task; of several with one id the first of
--- the batch. New rows are made in the order of their ids, so that two batches wait for each other in one order.
+-- the batch that does not repeat an earlier start. New rows are made in the order of their ids, so that two batches wait for each other in one order.
 -- $1 ids, $2 workflows, $3 queues, $4 arguments, $5 metadata, $6 start keys. Returns the start keys of what was
 -- created.
 with request as (
     select distinct on (id) *
     from unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::uuid[])
         with ordinality as request (id, workflow, queue, arguments, metadata, start_key, position)
-    order by id, position
-),
-fresh as (
-    insert into {schema}.instances (id, workflow, queue, start_key, metadata, history_length, history_bytes)
-    select id, workflow, queue, start_key, metadata, 1, octet_length(arguments)
-    from request
     where not exists (
         select
         from {schema}.instances as earlier
         where earlier.id = request.id
             and earlier.start_key = request.start_key
     )
+    order by id, position
+),
+fresh as (
+    insert into {schema}.instances (id, workflow, queue, start_key, metadata, history_length, history_bytes)
+    select id, workflow, queue, start_key, metadata, 1, octet_length(arguments)
+    from request
     order by id
     on conflict (id, ended) do nothing
     returning k, id, workflow, queue, priority
