@@ -423,6 +423,20 @@ TEST_CASE("a stale worker's activity result is refused with lease_lost")
     CHECK(bench.count("inbox") == 1);
 }
 
+TEST_CASE("an activity that is completed twice in one batch delivers its result once")
+{
+    const installation on;
+    workbench bench{on};
+    bench.start("one");
+    bench.complete(workbench::scheduling(bench.claim_one()));
+    const activity_completion once = workbench::completion(bench.claim_activities().at(0));
+    const auto outcomes =
+        bench.wait(bench.store.complete(std::vector<activity_completion>{once, once}));
+    CHECK(outcomes[0].status == completion_status::confirmed);
+    CHECK(outcomes[1].status == completion_status::lease_lost);
+    CHECK(bench.claim_one().arrived.size() == 1);
+}
+
 TEST_CASE("leases of activities are extended by instance, id and token")
 {
     const installation on;

@@ -1,6 +1,6 @@
--- Stops the transaction unless every reported activity is held. $1 instances, $2 ids, $3 tokens.
+-- Stops the transaction unless every reported activity is held and reported once. $1 instances, $2 ids, $3 tokens.
 with held as materialized (
-    select report.position
+    select report.position, task.instance, task.id
     from unnest($1::bigint[], $2::bigint[], $3::bigint[])
         with ordinality as report (instance, id, token, position)
     join {schema}.activity_tasks as task
@@ -10,4 +10,4 @@ with held as materialized (
 )
 select {schema}.fence(array_agg(position order by position))
 from generate_series(1, cardinality($1::bigint[])) as position
-where position not in (select position from held)
+where position not in (select min(position) from held group by instance, id)
