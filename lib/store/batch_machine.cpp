@@ -40,7 +40,7 @@ batch_step batch_machine::next()
     if (under_way_) throw std::logic_error{"a step of the batch was not reported"};
     batch_step step;
     if (groups_.empty()) return step;
-    if (hopeless_) {
+    if (hopeless_ || impatient()) {
         step.kind = batch_step::kind::give_up;
         return step;
     }
@@ -63,8 +63,7 @@ batch_step batch_machine::wait(milliseconds pause)
 {
     batch_step step;
     waited_ += pause;
-    hopeless_ = limits_.patience && waited_ > *limits_.patience;
-    step.kind = hopeless_ ? batch_step::kind::give_up : batch_step::kind::wait;
+    step.kind = impatient() ? batch_step::kind::give_up : batch_step::kind::wait;
     step.pause = pause;
     return step;
 }
@@ -80,9 +79,10 @@ void batch_machine::committed(std::span<const std::size_t> again)
     put_back(std::move(rest));
 }
 
-void batch_machine::failed(batch_failure how)
+void batch_machine::failed(batch_failure how, milliseconds took)
 {
     group which = take();
+    waited_ += took;
     if (how == batch_failure::unknown) which.in_doubt = true;
     if (how == batch_failure::unknown || how == batch_failure::unavailable) {
         hopeless_ = limits_.patience && !which.in_doubt;
@@ -92,7 +92,7 @@ void batch_machine::failed(batch_failure how)
     outages_ = 0;
     const bool asked = which.in_doubt && limits_.resolves; // it can only be asked again
     const bool several = which.items.size() > 1;
-    if (!asked && several && how == batch_failure::locked) return take_apart(which);
+    if (several && how == batch_failure::locked) return take_apart(which);
     if (!asked && several && (how == batch_failure::refused || how == batch_failure::slow))
         return halve(std::move(which));
     if (!asked && how == batch_failure::refused) return settle(which, batch_outcome::rejected);
@@ -131,6 +131,11 @@ void batch_machine::resolved(const std::vector<bool>& settled)
 bool batch_machine::in_doubt() const noexcept
 {
     return std::ranges::any_of(groups_, &group::in_doubt);
+}
+
+bool batch_machine::impatient() const noexcept
+{
+    return limits_.patience && waited_ > *limits_.patience;
 }
 
 batch_machine::group batch_machine::take()

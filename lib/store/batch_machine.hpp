@@ -57,7 +57,7 @@ struct batch_limits
     std::size_t bytes = 8 * 1024 * 1024; ///< most bytes in one, unless a single item has more
     bool resolves = true;                ///< else an item in doubt is sent again
     bool losers_again = false;           ///< else a loser of the fence is settled
-    /// How long to wait for something in the way without any progress; none: for ever.
+    /// How long to wait and to try without any progress; none: for ever.
     std::optional<std::chrono::milliseconds> patience;
 };
 
@@ -81,8 +81,8 @@ public:
 
     /// The last `send` was committed. `again`: those of its items that must be sent once more.
     void committed(std::span<const std::size_t> again = {});
-    /// The last step failed, in any way but `fenced`.
-    void failed(batch_failure how);
+    /// The last step failed, in any way but `fenced`, after this time.
+    void failed(batch_failure how, std::chrono::milliseconds took = {});
     /// The fence stopped the last `send`: positions in its items, from 1.
     void fenced(std::span<const std::size_t> positions);
     /// The last `resolve` found out: for each of its items whether it is settled; the others are
@@ -103,6 +103,7 @@ private:
     };
 
     batch_step wait(std::chrono::milliseconds pause);
+    bool impatient() const noexcept;
     group take();
     void put_back(group rest);
     void settle(const group& which, batch_outcome how);
@@ -116,7 +117,7 @@ private:
     std::optional<group> under_way_;
     unsigned outages_ = 0;                // in a row
     std::chrono::milliseconds pause_{0};  // before anything else is tried
-    std::chrono::milliseconds waited_{0}; // since the last progress
+    std::chrono::milliseconds waited_{0}; // and tried in vain, since the last progress
     bool hopeless_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <chrono>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -32,12 +33,12 @@ asio::awaitable<void> notify_again(
 
 void report(
     store_core& core, batch_machine& machine, batch_operation& operation, const batch_step& step,
-    const pg::error& failure)
+    const pg::error& failure, std::chrono::milliseconds took)
 {
     const std::optional<batch_failure> how = classify(failure);
     if (!how) throw failure;
     if (*how != batch_failure::fenced) {
-        machine.failed(*how);
+        machine.failed(*how, took);
         core.announcements.troubled("a batch was refused and is sent again", failure);
     } else {
         machine.fenced(losers_of(failure));
@@ -82,6 +83,7 @@ asio::awaitable<void> run_batch(
     std::optional<pg::error> last_failure;
     for (;;) {
         const batch_step step = machine.next();
+        const auto begun = std::chrono::steady_clock::now();
         std::vector<std::size_t> untold;
         std::optional<pg::error> failure;
         try {
@@ -117,7 +119,9 @@ asio::awaitable<void> run_batch(
             failure = thrown;
         }
         if (failure) {
-            report(core, machine, operation, step, *failure);
+            const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
+                std::chrono::steady_clock::now() - begun);
+            report(core, machine, operation, step, *failure, took);
             last_failure = std::move(failure);
         } else if (!untold.empty()) {
             co_await notify_again(core, operation, std::move(untold));

@@ -186,20 +186,46 @@ TEST_CASE("a commit in doubt is resolved before anything is sent again")
     CHECK(machine.outcome(0) == batch_outcome::confirmed);
 }
 
-TEST_CASE("a question that meets a lock is asked again, never answered by a guess")
+TEST_CASE("a question that is not answered is asked again, never answered by a guess")
 {
     batch_machine machine = machine_of(2);
     machine.next();
     machine.failed(batch_failure::unknown);
     for (const batch_failure how :
-         {batch_failure::locked, batch_failure::conflict, batch_failure::slow,
-          batch_failure::refused}) {
+         {batch_failure::conflict, batch_failure::slow, batch_failure::refused}) {
         batch_step step = machine.next();
         if (step.kind == kind::wait) step = machine.next();
         CHECK(step.kind == kind::resolve);
         CHECK(step.items == indices{0, 1});
         machine.failed(how);
     }
+}
+
+TEST_CASE("a stranger's lock on an instance in doubt does not hold up the others in doubt")
+{
+    batch_machine machine = machine_of(3);
+    machine.next();
+    machine.failed(batch_failure::unknown);
+    CHECK(machine.next().items == indices{0, 1, 2});
+    machine.failed(batch_failure::locked);
+    for (std::size_t item = 0; item < 3; ++item) {
+        const batch_step step = machine.next();
+        CHECK(step.kind == kind::resolve);
+        CHECK(step.items == indices{item});
+        if (item == 1)
+            machine.failed(batch_failure::locked);
+        else
+            machine.resolved({true});
+        // The locked one is asked once more at once, then after a pause.
+        if (item == 1) {
+            CHECK(machine.next().items == indices{1});
+            machine.failed(batch_failure::locked);
+        }
+    }
+    expect_wait(machine, 10ms);
+    CHECK(machine.next().kind == kind::resolve);
+    machine.resolved({true});
+    CHECK(machine.next().kind == kind::done);
 }
 
 TEST_CASE(
@@ -233,6 +259,23 @@ TEST_CASE("with patience a commit in doubt is sent again until patience is at it
     }
     CHECK(total > 8s);
     CHECK(total <= 10s);
+    CHECK(machine.in_doubt());
+}
+
+TEST_CASE("patience counts the time that is spent trying, too")
+{
+    batch_limits limits;
+    limits.resolves = false;
+    limits.patience = 10s;
+    batch_machine machine = machine_of(1, limits);
+    expect_send(machine, {0});
+    machine.failed(batch_failure::unknown, 4s);
+    expect_send(machine, {0});
+    machine.failed(batch_failure::unavailable, 4s);
+    expect_wait(machine, 10ms);
+    expect_send(machine, {0});
+    machine.failed(batch_failure::unavailable, 4s);
+    CHECK(machine.next().kind == kind::give_up);
     CHECK(machine.in_doubt());
 }
 

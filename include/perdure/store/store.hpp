@@ -74,7 +74,8 @@ public:
     /// sending the starts again with their keys.
     /// \throws pg::error errc::server_error also when the server refuses an instance for what is in
     ///     it (the others are created then), or when a lock stood in the way for 10 s;
-    ///     errc::commit_unknown when the outcome could not be found out within 10 s.
+    ///     errc::commit_unknown when the outcome could not be found out within 10 s; an attempt
+    ///     that is under way then is waited for.
     boost::asio::awaitable<std::vector<created>> create(std::vector<new_instance> instances);
 
     /// Claims workflow tasks that are due, with their events. Changes nothing and uses no
