@@ -109,7 +109,7 @@ workflow_implementation implement(const workflow<Name, R(P...)>& definition, F f
     constexpr bool context_first = detail::takes_context<F, context, P...>();
     static_assert(
         context_first, "perdure: the first parameter of a workflow's "
-                                                   "implementation is perdure::context, by value");
+                       "implementation is perdure::context, by value");
     static_assert(
         !context_first || detail::takes_parameters<F, context, P...>(),
         "perdure: the parameters of a workflow's implementation, after its context, are those of "
