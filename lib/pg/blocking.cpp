@@ -11,6 +11,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <atomic>
 #include <exception>
 #include <memory>
 #include <utility>
@@ -52,6 +53,20 @@ struct job
     asio::steady_timer ended; ///< Cancelled when `work` ended.
     std::exception_ptr failure;
     bool done = false; ///< Only the executor's side touches it.
+    std::atomic<bool> given_up{false};
+};
+
+/// The wait for a job, given up when its coroutine ends in whatever way.
+class job_wait
+{
+public:
+    explicit job_wait(std::shared_ptr<job> j) noexcept : job_{std::move(j)} {}
+    job_wait(const job_wait&) = delete;
+    job_wait& operator=(const job_wait&) = delete;
+    ~job_wait() { job_->given_up = true; }
+
+private:
+    std::shared_ptr<job> job_;
 };
 
 } // namespace
@@ -71,7 +86,7 @@ asio::awaitable<bool> run_blocking(
     j->ended.expires_at(deadline);
     auto on_thread = [j, executor]() mutable {
         try {
-            j->work();
+            if (!j->given_up) j->work();
         } catch (...) {
             j->failure = std::current_exception();
         }
@@ -81,6 +96,7 @@ asio::awaitable<bool> run_blocking(
             finished->ended.cancel();
         });
     };
+    const job_wait waiting{j};
     asio::post(blocking, std::move(on_thread));
     boost::system::error_code ended;
     co_await j->ended.async_wait(asio::redirect_error(asio::use_awaitable, ended));

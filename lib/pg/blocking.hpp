@@ -14,7 +14,8 @@ namespace perdure::pg {
 boost::asio::any_io_executor blocking_executor_of(const boost::asio::any_io_executor& executor);
 
 /// Runs `work` on `blocking` and waits for its end on the coroutine's own executor. True: it ended.
-/// False: `deadline` came first; `work` still runs to its end, so it must own what it touches.
+/// False: `deadline` came first; `work` still runs to its end if it has begun, so it must own what
+/// it touches, and else never: a slow call would be followed by all that were given up behind it.
 /// Throws what `work` threw, or `operation_aborted` when cancelled, which lets `work` go on
 /// likewise.
 boost::asio::awaitable<bool> run_blocking(

@@ -8,6 +8,17 @@ namespace perdure::pg {
 
 namespace asio = boost::asio;
 
+namespace {
+
+template <class Session>
+Session still_there(Session session)
+{
+    if (!session) throw error{errc::closed, "the connection was moved away"};
+    return session;
+}
+
+} // namespace
+
 connection::connection(std::shared_ptr<session> s) noexcept : session_{std::move(s)} {}
 
 connection::connection(connection&&) noexcept = default;
@@ -28,23 +39,23 @@ connection::~connection()
 
 asio::awaitable<pipeline_result> connection::run(pipeline statements)
 {
-    return session::run(session_, std::move(statements));
+    return session::run(still_there(session_), std::move(statements));
 }
 
 asio::awaitable<result> connection::run_one(pipeline one)
 {
-    return session::run_one(session_, std::move(one));
+    return session::run_one(still_there(session_), std::move(one));
 }
 
 asio::awaitable<void> connection::execute_script(std::string sql)
 {
-    return session::execute_script(session_, std::move(sql));
+    return session::execute_script(still_there(session_), std::move(sql));
 }
 
 asio::awaitable<std::vector<notification>> connection::wait_notifications(
     std::chrono::steady_clock::time_point deadline)
 {
-    return session::wait_notifications(session_, deadline);
+    return session::wait_notifications(still_there(session_), deadline);
 }
 
 bool connection::usable() const noexcept

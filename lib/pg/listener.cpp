@@ -180,7 +180,10 @@ asio::awaitable<void> listener::state::listen_for_ever(std::shared_ptr<state> se
 
 asio::awaitable<void> listener::state::listen_once()
 {
-    connection session = co_await connection::connect(options_.connection());
+    connection_options direct = options_.connection();
+    direct.prepared_statements(
+        false); // so that a pooling proxy fails at the proof, which names the cause
+    connection session = co_await connection::connect(direct);
     co_await subscribe(session);
     co_await prove(session);
     pause_.reset();

@@ -15,11 +15,11 @@
 
 namespace perdure::pg {
 
-/// One session. One operation at a time; starting a second while one is under way throws
-/// std::logic_error. All of it runs on the executor of the coroutine that connected, which must not
-/// run handlers in parallel (one thread, or a strand). While no operation is under way nothing is
-/// pending on the executor. An operation keeps what it needs alive: the connection may be destroyed
-/// while one is suspended, which ends it with errc::closed.
+/// One session; one that was moved from is closed. One operation at a time; starting a second while
+/// one is under way throws std::logic_error. All of it runs on the executor of the coroutine that
+/// connected, which must not run handlers in parallel (one thread, or a strand). While no operation
+/// is under way nothing is pending on the executor. An operation keeps what it needs alive: the
+/// connection may be destroyed while one is suspended, which ends it with errc::closed.
 ///
 /// Cancellation (`terminal`, or any type that the coroutine accepts) ends an operation with
 /// `boost::asio::error::operation_aborted`. If something had been sent the connection is unusable
