@@ -59,6 +59,13 @@ asio::awaitable<std::vector<event>> history_of(
         state.instance, run.value_or(state.run));
 }
 
+asio::awaitable<std::vector<store::instance_state>> list_of(
+    std::shared_ptr<client_core> client, store::list_request request)
+{
+    co_await client->engine().ready();
+    co_return co_await client->engine().store().list(std::move(request));
+}
+
 asio::awaitable<payload> result_of(
     std::shared_ptr<client_core> client, std::string id,
     std::optional<store::instance_key> instance)
@@ -104,9 +111,7 @@ asio::awaitable<untyped_instance> client::start_untyped(
 
 asio::awaitable<std::vector<store::instance_state>> client::list(store::list_request request) const
 {
-    const std::shared_ptr<client_core> core = core_;
-    co_await core->engine().ready();
-    co_return co_await core->engine().store().list(std::move(request));
+    return list_of(core_, std::move(request));
 }
 
 untyped_instance::untyped_instance(

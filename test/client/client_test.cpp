@@ -12,6 +12,7 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -221,5 +222,26 @@ TEST_CASE("a cancelled wait for a result leaves the instance alone")
         CHECK(aborted);
         const auto state = co_await started.state();
         CHECK(state.status == store::instance_status::running);
+    });
+}
+
+TEST_CASE("operations of a client and of a handle may begin after both have gone")
+{
+    const installation on;
+    process here{on};
+    here.add_worker().implement(pack, run_pack);
+    here.start_all();
+    std::optional<client> brief{std::in_place, here.engine()};
+    auto starting = brief->start(pack("lamp").id("lamp"));
+    auto result = brief->get(pack, "lamp").result();
+    auto listing = brief->list();
+    brief.reset();
+    here.run([&]() -> asio::awaitable<void> {
+        const auto started = co_await std::move(starting);
+        CHECK(started.id() == "lamp");
+        const std::string packed = co_await std::move(result);
+        CHECK(packed == "lamp, packed");
+        const auto listed = co_await std::move(listing);
+        CHECK(listed.size() == 1);
     });
 }

@@ -47,11 +47,7 @@ public:
     template <class R>
     boost::asio::awaitable<instance<R>> start(workflow_call<R> call) const
     {
-        const std::shared_ptr<client_core> core =
-            core_; // the client may be gone before the answer is there
-        untyped_instance started = co_await start_untyped(
-            core, std::string{call.name()}, call.id(), call.queue(), call.arguments());
-        co_return instance<R>{std::move(started)};
+        return start_typed(core_, std::move(call));
     }
 
     /// A handle on the instance of a workflow by its id; asks nothing yet.
@@ -69,6 +65,16 @@ public:
         store::list_request request = {}) const;
 
 private:
+    /// The inside by value: the client may be gone before this begins.
+    template <class R>
+    static boost::asio::awaitable<instance<R>> start_typed(
+        std::shared_ptr<client_core> core, workflow_call<R> call)
+    {
+        untyped_instance started = co_await start_untyped(
+            core, std::string{call.name()}, call.id(), call.queue(), call.arguments());
+        co_return instance<R>{std::move(started)};
+    }
+
     static boost::asio::awaitable<untyped_instance> start_untyped(
         std::shared_ptr<client_core> core, std::string workflow, std::optional<std::string> id,
         std::optional<std::string> queue, payload arguments);

@@ -101,9 +101,12 @@ public:
     /// \throws workflow_failed the instance failed: `failed_as` gives a declared failure's fields.
     /// \throws error `errc::not_found`; `errc::malformed_payload`: the result is not an R.
     /// \throws pg::error
-    boost::asio::awaitable<R> result() const
+    boost::asio::awaitable<R> result() const { return result_of(*this); }
+
+private:
+    /// The handle by value: the caller's may be gone before this begins.
+    static boost::asio::awaitable<R> result_of(instance self)
     {
-        const instance self = *this; // the handle may be gone before the result is there
         const payload value = co_await self.result_payload();
         if constexpr (!std::is_void_v<R>) {
             R decoded = decode<R>(value);
