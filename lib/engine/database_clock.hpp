@@ -22,7 +22,8 @@ public:
         known_ = true;
     }
 
-    /// The steady instant of a database time. Before the first reading the wall clock stands in.
+    /// The steady instant of a database time, `time_point::max()` if it is more than a century
+    /// ahead. Before the first reading the wall clock stands in.
     time_point to_steady(timestamp at) const noexcept
     {
         if (at == timestamp::max()) return time_point::max();
@@ -30,9 +31,9 @@ public:
         if (!known_) {
             const auto wall =
                 std::chrono::time_point_cast<timestamp::duration>(std::chrono::system_clock::now());
-            return now + std::chrono::duration_cast<time_point::duration>(at - wall);
+            return after(now, at - wall);
         }
-        return steady_ + std::chrono::duration_cast<time_point::duration>(at - database_);
+        return after(steady_, at - database_);
     }
 
     /// The database's time now, as far as this process can tell.
@@ -46,6 +47,16 @@ public:
     }
 
 private:
+    /// A steady clock counts nanoseconds and so ends some centuries from now; what is due later is
+    /// never due.
+    static time_point after(time_point from, timestamp::duration distance) noexcept
+    {
+        constexpr std::chrono::hours farthest{24 * 365 * 100};
+        if (distance > farthest) return time_point::max();
+        if (distance < -farthest) return from;
+        return from + std::chrono::duration_cast<time_point::duration>(distance);
+    }
+
     timestamp database_{};
     time_point steady_{};
     bool known_ = false;
