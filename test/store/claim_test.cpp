@@ -322,9 +322,9 @@ TEST_CASE("the safety statement reads the earliest instant of every queue")
 {
     const installation on;
     workbench bench{on};
-    CHECK(bench.value<std::int64_t>("select 0") == 0);
     bench.start("one", "a");
     bench.start("two", "a");
+    bench.start("another", "a");
     bench.start("three", "b");
     bench.execute("update {schema}.workflow_tasks set visible_at = '2030-01-01 00:00Z' "
                   "where queue = 'b'");

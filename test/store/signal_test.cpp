@@ -126,9 +126,11 @@ TEST_CASE("a signal that repeats its key is delivered once, and remembered after
     request.name = "s";
     request.data = text("1");
     request.key = draw_key();
+    const std::size_t sent = bench.announcements.led.size();
     CHECK(
         bench.wait(bench.store.signal({request, request})) ==
         std::vector{signal_status::delivered, signal_status::repeated});
+    CHECK(bench.announcements.led.size() == sent + 1); // in one transaction
     CHECK(bench.wait(bench.store.signal({request})).at(0) == signal_status::repeated);
     CHECK(bench.count("inbox") == 1);
     bench.complete(workbench::finishing(bench.claim_one()));
