@@ -18,6 +18,23 @@ struct hand_back
     bool counts = true; // whether it is the code's failure, or only this worker that cannot run it
 };
 
+/// Calls what runs the user's code. A coroutine keeps its exceptions; a function that throws before
+/// it makes one does not, and is a problem of its task.
+template <class F>
+auto guarded(F run)
+{
+    try {
+        return run();
+    } catch (const error&) {
+        throw;
+    } catch (...) {
+        throw error{
+            errc::application_failure,
+            "the workflow's function threw before its coroutine began: " +
+                describe(describe_exception(std::current_exception()))};
+    }
+}
+
 class workflow_task_run
 {
 public:
@@ -68,7 +85,7 @@ private:
         info.queue = task_.queue;
         info.run = task_.run;
         live_ = std::make_unique<replayer>(std::move(implementation), std::move(info));
-        live_->replay(std::move(history));
+        guarded([&] { live_->replay(std::move(history)); });
         co_return std::nullopt;
     }
 
@@ -85,7 +102,7 @@ private:
             completion.consumed.push_back(each.number);
             arrived.push_back(std::move(each.event));
         }
-        decision decided = live_->activate(std::move(arrived), now_);
+        decision decided = guarded([&] { return live_->activate(std::move(arrived), now_); });
         completion.instance = task_.instance;
         completion.id = task_.id;
         completion.queue = task_.queue;
