@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <atomic>
 #include <random>
 #include <utility>
 
@@ -65,6 +66,7 @@ struct attempt : std::enable_shared_from_this<attempt>
         verdict how;
         how.kind = why;
         decide(std::move(how));
+        given_up = true;
         cancel.emit(asio::cancellation_type::terminal);
     }
 
@@ -86,6 +88,7 @@ struct attempt : std::enable_shared_from_this<attempt>
     activity_info info;
     one_shot<verdict> decided;
     bool is_decided = false;
+    std::atomic<bool> given_up = false; // for the thread that is to run a plain function
     asio::steady_timer limit;
     asio::cancellation_signal cancel;
     std::shared_ptr<const activity_implementation> implementation;
@@ -117,7 +120,9 @@ void start_plain(const attempt_pointer& self)
         std::exception_ptr exception;
         payload value;
         try {
-            value = self->implementation->plain(activity_context{self->info}, self->task.arguments);
+            if (!self->given_up) // else an effect would begin that another worker may have begun
+                value =
+                    self->implementation->plain(activity_context{self->info}, self->task.arguments);
         } catch (...) {
             exception = std::current_exception();
         }
@@ -185,19 +190,15 @@ void fail(const attempt& self, store::activity_completion& completion, const fai
          {"message", failure.message}});
 }
 
-void release(
-    const attempt& self, store::activity_completion& completion, std::chrono::milliseconds delay,
-    std::string problem)
+/// Back to the queue, through no fault of the activity's.
+void release(const attempt& self, store::activity_completion& completion, std::string reason)
 {
     completion.outcome = store::activity_completion::outcome::release;
-    completion.delay = delay;
-    if (!problem.empty())
-        self.worker->engine().log(
-            log_level::warning, "an activity was handed back",
-            {{"activity", self.task.name},
-             {"instance", self.task.instance_id},
-             {"reason", problem}});
-    completion.problem = std::move(problem);
+    self.worker->engine().log(
+        log_level::warning, "an activity was handed back",
+        {{"activity", self.task.name},
+         {"instance", self.task.instance_id},
+         {"reason", std::move(reason)}});
 }
 
 /// Runs the code, unless there is a reason not to, and says what to record; nothing when the lease
@@ -209,13 +210,16 @@ asio::awaitable<std::optional<store::activity_completion>> run_attempt(
     const store::activity_task& task = self->task;
     self->implementation = self->worker->find_activity(task.name);
     if (!self->implementation) {
-        release(
-            *self, *completion, self->worker->delay_of_missing(task.name),
-            "no worker on queue \"" + task.queue + "\" implements activity \"" + task.name + "\"");
+        completion->problem =
+            "no worker on queue \"" + task.queue + "\" implements activity \"" + task.name + "\"";
+        completion->delay = self->worker->delay_of_missing(task.name);
+        release(*self, *completion, completion->problem);
         co_return completion;
     }
     if (!fresh || self->worker->handing_back()) {
-        release(*self, *completion, std::chrono::milliseconds{0}, {});
+        release(
+            *self, *completion,
+            fresh ? "the worker is leaving" : "its lease had almost ended before it could run");
         co_return completion;
     }
     if (task.options.attempts() != 0 && task.attempt > task.options.attempts()) {
@@ -249,9 +253,7 @@ asio::awaitable<std::optional<store::activity_completion>> run_attempt(
         fail(*self, *completion, how.failure);
         break;
     case verdict::kind::lease_lost: completion.reset(); break;
-    case verdict::kind::handing_back:
-        release(*self, *completion, std::chrono::milliseconds{0}, {});
-        break;
+    case verdict::kind::handing_back: release(*self, *completion, "the worker is leaving"); break;
     }
     co_return completion;
 }
