@@ -68,6 +68,7 @@ public:
                 failure = std::current_exception();
             }
             if (failure) {
+                if (engine_->is_shut_down()) std::rethrow_exception(failure);
                 engine_->log(
                     log_level::warning, "cannot claim tasks", {{"cause", what_of(failure)}});
                 co_await wake_.wait_until(std::chrono::steady_clock::now() + trouble_.next());
@@ -96,10 +97,10 @@ private:
     time_point next_look(const store::claimed<Task>& claimed)
     {
         const time_point deadline = engine_->hub().deadline();
-        if (!claimed.next_due) return deadline;
-        if (*claimed.next_due <= claimed.now)
+        if (claimed.next_due && *claimed.next_due <= claimed.now)
             return std::min(deadline, std::chrono::steady_clock::now() + held_by_another_.next());
         held_by_another_.reset();
+        if (!claimed.next_due) return deadline;
         return std::min(deadline, engine_->hub().clock().to_steady(*claimed.next_due));
     }
 

@@ -60,8 +60,7 @@ worker::~worker()
 
 boost::asio::awaitable<void> worker::run()
 {
-    const auto core = core_; // the worker may be destroyed while this runs
-    co_await core->run();
+    return worker_core::run(core_); // the worker may be destroyed before this begins
 }
 
 void worker::drain(std::chrono::milliseconds deadline)

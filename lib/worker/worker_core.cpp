@@ -3,9 +3,9 @@
 #include <perdure/workflow/checks.hpp>
 #include <perdure/workflow/error.hpp>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -30,6 +30,17 @@ std::shared_ptr<batcher<Item, Outcome>> make_batcher(const std::shared_ptr<engin
         [engine](std::vector<Item> items) { return engine->store().complete(std::move(items)); });
 }
 
+bool is_cancellation(std::exception_ptr failure)
+{
+    try {
+        std::rethrow_exception(std::move(failure));
+    } catch (const boost::system::system_error& known) {
+        return known.code() == asio::error::operation_aborted;
+    } catch (...) {
+        return false;
+    }
+}
+
 } // namespace
 
 worker_core::worker_core(std::shared_ptr<engine_core> engine, worker_options options)
@@ -46,6 +57,8 @@ worker_core::worker_core(std::shared_ptr<engine_core> engine, worker_options opt
     for (const std::string& queue : options_.queues()) check_name("queue", queue);
     if (options_.workflow_slots() == 0 || options_.activity_slots() == 0)
         throw error{errc::invalid_argument, "a worker needs at least one slot of each kind"};
+    if (options_.threads() == 0)
+        throw error{errc::invalid_argument, "a worker needs at least one thread"};
     if (options_.lease() < std::chrono::milliseconds{100})
         throw error{
             errc::invalid_argument, "a worker's lease of " +
@@ -112,40 +125,60 @@ std::chrono::milliseconds worker_core::hand_back_delay(std::int32_t failures) co
     return options_.hand_back_delay() * factor;
 }
 
-asio::awaitable<void> worker_core::run()
+asio::awaitable<void> worker_core::run(std::shared_ptr<worker_core> self)
 {
-    if (running_) throw error{errc::already_exists, "this worker runs already"};
-    running_ = true;
+    if (self->running_) throw error{errc::already_exists, "this worker runs already"};
+    self->running_ = true; // from here on it can be drained
+    self->stopping_ = self->handing_back_ = false;
+    self->drain_until_ = time_point::max();
+    self->loop_failure_ = nullptr;
     std::exception_ptr failure;
     try {
-        co_await engine_->ready();
-        co_await work();
+        co_await self->engine_->ready();
+        if (!self->stopping_) co_await self->work();
     } catch (...) {
         failure = std::current_exception();
     }
-    running_ = false;
+    self->running_ = false;
     if (failure) std::rethrow_exception(failure);
 }
 
 asio::awaitable<void> worker_core::work()
 {
     const auto listening = engine_->listen();
-    stopping_ = handing_back_ = false;
-    drain_until_ = time_point::max();
-    loop_failure_ = nullptr;
     start_loops();
-
-    const bool cancelled = co_await wait_for_stop();
-    // From here on the end is on its way; a cancellation could only lose what is being handed back.
+    const bool cancelled = co_await wait_for_drain();
+    // From here on the end is near; a cancellation could only lose what is being handed back.
     co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
-    engine_->log(
-        log_level::info, "draining",
-        {{"workflow_tasks", std::to_string(workflow_slots_->used())},
-         {"activities", std::to_string(activity_slots_->used())}});
-    while (!idle() && std::chrono::steady_clock::now() < drain_until_) {
+    co_await leave();
+    // The state is also that of whoever awaits this.
+    co_await asio::this_coro::reset_cancellation_state(asio::enable_terminal_cancellation());
+    if (loop_failure_) std::rethrow_exception(loop_failure_);
+    if (cancelled) throw boost::system::system_error{asio::error::operation_aborted};
+}
+
+/// Waits for `drain`, and then until nothing is in flight or its deadline has passed. Returns true
+/// when it was cancelled.
+asio::awaitable<bool> worker_core::wait_for_drain()
+{
+    bool cancelled = false;
+    while (!stopping_ || (!idle() && std::chrono::steady_clock::now() < drain_until_)) {
         progress_.clear();
-        co_await progress_.wait_until(drain_until_);
+        try {
+            co_await progress_.wait_until(drain_until_);
+        } catch (const boost::system::system_error&) {
+            cancelled = true;
+        }
+        if (!cancelled) continue;
+        drain(std::chrono::milliseconds{0});
+        break;
     }
+    co_return cancelled;
+}
+
+/// Hands back what is still in flight, and ends the loops.
+asio::awaitable<void> worker_core::leave()
+{
     handing_back_ = true;
     leases_->stop_all(stop_reason::handing_back);
     const time_point give_up = std::chrono::steady_clock::now() + hand_back_time;
@@ -161,30 +194,17 @@ asio::awaitable<void> worker_core::work()
     workflow_commits_->cancel();
     activity_commits_->cancel();
     leases_->stop();
+    // A request that the server does not answer must not hold up the end.
+    for (asio::cancellation_signal& cancel : loop_cancels_)
+        cancel.emit(asio::cancellation_type::terminal);
     while (loops_ != 0) {
         progress_.clear();
         co_await progress_.wait_until(time_point::max());
     }
+    loop_cancels_.clear();
     cache_.clear();
     workflow_poller_.reset();
     activity_poller_.reset();
-    if (loop_failure_) std::rethrow_exception(loop_failure_);
-    if (cancelled) throw boost::system::system_error{asio::error::operation_aborted};
-}
-
-asio::awaitable<bool> worker_core::wait_for_stop()
-{
-    bool cancelled = false;
-    while (!stopping_) {
-        progress_.clear();
-        try {
-            co_await progress_.wait_until(time_point::max());
-        } catch (const boost::system::system_error&) {
-            cancelled = true;
-        }
-        if (cancelled) drain(std::chrono::milliseconds{0});
-    }
-    co_return cancelled;
 }
 
 bool worker_core::idle() const noexcept
@@ -196,7 +216,11 @@ void worker_core::drain(std::chrono::milliseconds deadline)
 {
     if (!running_) return;
     drain_until_ = std::min(drain_until_, std::chrono::steady_clock::now() + deadline);
-    stopping_ = true;
+    if (!std::exchange(stopping_, true))
+        engine_->log(
+            log_level::info, "draining",
+            {{"workflow_tasks", std::to_string(workflow_slots_->used())},
+             {"activities", std::to_string(activity_slots_->used())}});
     if (workflow_poller_) workflow_poller_->stop();
     if (activity_poller_) activity_poller_->stop();
     progress_.raise();
@@ -249,18 +273,21 @@ void worker_core::spawn_loop(asio::awaitable<void> loop, std::size_t* count)
     ++loops_;
     if (count) ++*count;
     auto self = shared_from_this();
-    asio::co_spawn(engine_->executor(), std::move(loop), [self, count](std::exception_ptr failure) {
+    auto ended = [self, count](std::exception_ptr failure) {
         --self->loops_;
         if (count) --*count;
-        if (failure) { // never expected: a worker that only looks alive would be worse than one
-                       // that ends
+        if (failure && !(self->handing_back_ && is_cancellation(failure))) {
+            // A worker that only looks alive would be worse than one that ends.
             self->loop_failure_ = failure;
             self->engine_->log(
                 log_level::error, "a worker's loop failed", {{"cause", what_of(failure)}});
             self->drain(std::chrono::milliseconds{0});
         }
         self->progress_.raise();
-    });
+    };
+    asio::co_spawn(
+        engine_->executor(), std::move(loop),
+        asio::bind_cancellation_slot(loop_cancels_.emplace_back().slot(), std::move(ended)));
 }
 
 void worker_core::start(store::workflow_task task, slots::slot slot, time_point asked)

@@ -10,8 +10,10 @@
 
 #include <perdure/worker/worker.hpp>
 
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -31,7 +33,7 @@ public:
     void add(workflow_implementation implementation);
     void add(activity_implementation implementation);
 
-    boost::asio::awaitable<void> run();
+    static boost::asio::awaitable<void> run(std::shared_ptr<worker_core> self);
     void drain(std::chrono::milliseconds deadline);
 
     engine_core& engine() noexcept { return *engine_; }
@@ -64,7 +66,8 @@ private:
     void start_loops();
     void spawn_loop(boost::asio::awaitable<void> loop, std::size_t* count);
     boost::asio::awaitable<void> work();
-    boost::asio::awaitable<bool> wait_for_stop();
+    boost::asio::awaitable<bool> wait_for_drain();
+    boost::asio::awaitable<void> leave();
     bool idle() const noexcept;
 
     std::shared_ptr<engine_core> engine_;
@@ -81,8 +84,9 @@ private:
     std::shared_ptr<poller<store::workflow_task>> workflow_poller_;
     std::shared_ptr<poller<store::activity_task>> activity_poller_;
     std::optional<boost::asio::thread_pool> threads_;
-    wake_flag progress_;      // raised when a slot is freed or a loop has ended, and by drain
-    std::size_t loops_ = 0;   // pollers and the lease keeper
+    wake_flag progress_;    // raised when a slot is freed or a loop has ended, and by drain
+    std::size_t loops_ = 0; // pollers and the lease keeper
+    std::list<boost::asio::cancellation_signal> loop_cancels_;
     std::size_t polling_ = 0; // pollers
     std::exception_ptr loop_failure_;
     bool running_ = false;

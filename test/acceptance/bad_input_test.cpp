@@ -181,7 +181,7 @@ TEST_CASE("a worker's options that make no sense are refused when it is made")
     for (const worker_options& options :
          {worker_options{}.queues({}), worker_options{}.queues({"no spaces"}),
           worker_options{}.workflow_slots(0), worker_options{}.activity_slots(0),
-          worker_options{}.lease(5ms)}) {
+          worker_options{}.threads(0), worker_options{}.lease(5ms)}) {
         const refusal what = refused([&] { worker made{here.engine(), options}; });
         CHECK(what.code == make_error_code(errc::invalid_argument));
     }

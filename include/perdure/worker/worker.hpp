@@ -74,11 +74,12 @@ class worker
 {
 public:
     /// \throws error `errc::invalid_argument`: no queue, a queue's name that is not allowed, no
-    /// slots, or a lease
-    ///         under 100 ms.
+    ///         slots, no threads, or a lease under 100 ms.
     explicit worker(engine& on, worker_options options = {});
     worker(const worker&) = delete;
     worker& operator=(const worker&) = delete;
+    /// Drains without a deadline, so that `run()` ends soon if the execution context goes on, and
+    /// waits for the activities that run on the worker's threads.
     ~worker();
 
     /// Gives the worker the code of a workflow: a coroutine function `task<R>(context, P...)`, its
@@ -94,11 +95,13 @@ public:
     /// Gives the worker the code of an activity: either a coroutine function
     /// `boost::asio::awaitable<R>(activity_context, P...)`, which runs on the engine's executor and
     /// must not block it, or a plain function `R(activity_context, P...)`, which runs on one of the
-    /// worker's threads.
+    /// worker's threads. It may be called by several of them at the same time.
     ///
     /// A coroutine is cancelled (its cancellation slot is emitted `terminal`) when its
-    /// `start_to_close` has passed or its lease is lost. A plain function cannot be stopped: it is
-    /// given up, and its slot freed when it returns. Call it before `run()`.
+    /// `start_to_close` has passed, its lease is lost, or the worker hands it back. A plain
+    /// function cannot be stopped: it is given up, and its slot freed when it returns; one that
+    /// still waits for a thread then is not called. That wait is part of its `start_to_close`. Call
+    /// it before `run()`.
     /// \throws error `errc::already_exists`: the name has an implementation already.
     template <fixed_string Name, class Signature, class Function>
     void implement(const activity<Name, Signature>& definition, Function function)
@@ -109,14 +112,16 @@ public:
     /// Works until it is drained or cancelled. While the database cannot be reached it keeps
     /// trying, with back-off, and says so to the logger.
     ///
-    /// Cancellation: `terminal` ends it as `drain(0s)` does and completes with `operation_aborted`.
-    /// \throws pg::error at the start only: the connection string, the server or the schema is not
-    /// right.
+    /// Cancellation: `terminal` ends it as `drain(0s)` does, a drain that is under way included,
+    /// and completes with `operation_aborted`.
+    /// \throws pg::error at the start, when the connection string, the server or the schema is not
+    ///     right; later only when the engine was destroyed. \throws error `errc::already_exists`:
+    ///     it runs already.
     boost::asio::awaitable<void> run();
 
     /// Stops claiming, lets what is in flight finish for at most `deadline`, hands the rest back,
-    /// and ends `run()`. A second call can only shorten the deadline. Does nothing when the worker
-    /// does not run.
+    /// which may take two seconds more, and ends `run()`. A second call can only shorten the
+    /// deadline. Does nothing when the worker does not run.
     void drain(std::chrono::milliseconds deadline = defaults::drain);
 
 private:
