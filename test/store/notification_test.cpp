@@ -2,6 +2,13 @@
 #include "proxy.hpp"
 #include "workbench.hpp"
 
+#include <store/activity_batch.hpp>
+#include <store/create_batch.hpp>
+#include <store/release_batch.hpp>
+#include <store/signal_batch.hpp>
+#include <store/store_core.hpp>
+#include <store/workflow_batch.hpp>
+
 #include <doctest/doctest.h>
 
 using namespace perdure;
@@ -103,6 +110,32 @@ TEST_CASE("what a commit made claimable is announced behind it, here and to the 
     REQUIRE(heard.size() == 1);
     CHECK(heard[0].finished == std::vector{key});
     CHECK(heard[0].workflow_queues.empty());
+}
+
+TEST_CASE("every change is announced behind its commit, in the same round trip")
+{
+    // Inside the transaction NOTIFY would hold its lock, which all of the cluster shares, while a
+    // disk writes.
+    asio::io_context io;
+    pg::pool pool{io.get_executor(), pg::pool_options{}};
+    recorder announcements;
+    store_core core{pool, "somewhere", announcements};
+    create_batch starts{core, {workbench::request("one")}};
+    signal_batch signals{core, {signal_request{}}};
+    workflow_completion finished;
+    finished.finish.emplace();
+    workflow_batch completions{core, {finished}};
+    activity_batch results{core, {activity_completion{}}};
+    release_batch releases{core, {workflow_release{}}};
+    batch_operation* const operations[] = {&starts, &signals, &completions, &results, &releases};
+    for (batch_operation* const operation : operations) {
+        const std::size_t only[] = {0};
+        const pg::pipeline work = operation->build(only);
+        REQUIRE(work.commit_index());
+        CHECK(*work.commit_index() == work.size() - 2);
+        CHECK(work.items().back().statement.sql().find("pg_notify") != std::string_view::npos);
+    }
+    pool.close();
 }
 
 TEST_CASE("what was not committed is not announced")
