@@ -78,13 +78,10 @@ decision replayer::driver::activate(std::vector<event> arrived, timestamp now)
     run_.log().record();
 
     decision result;
-    const std::int32_t last_operation =
-        run_.operations(); // timers started from here on fire in the next activation
-    const bool idle =
-        pending_.empty() && arrived.empty() && !run_.due_timer(run_.now(), last_operation);
+    const bool idle = pending_.empty() && arrived.empty() && !run_.due_timer();
     for (const event& known : std::exchange(pending_, {})) run_.deliver(known);
     for (auto next = arrived.begin();;) {
-        const auto timer = run_.due_timer(run_.now(), last_operation);
+        const auto timer = run_.due_timer();
         if (timer && (next == arrived.end() || timer->first < next->at)) {
             result.events.push_back(
                 {event_type::timer_fired, timer->second, {}, {}, timer->first, {}});

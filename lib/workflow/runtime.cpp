@@ -126,15 +126,10 @@ void runtime::deliver(const event& arrived)
     drain();
 }
 
-std::optional<std::pair<timestamp, std::int32_t>> runtime::due_timer(
-    timestamp now, std::int32_t last_operation) const
+std::optional<std::pair<timestamp, std::int32_t>> runtime::due_timer() const
 {
-    if (!running()) return std::nullopt;
-    for (const auto& timer : due_) {
-        if (timer.first > now) break;
-        if (timer.second <= last_operation) return timer;
-    }
-    return std::nullopt;
+    if (!running() || due_.empty() || due_.begin()->first > now_) return std::nullopt;
+    return *due_.begin();
 }
 
 std::optional<timestamp> runtime::next_timer() const

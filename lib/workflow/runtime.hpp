@@ -74,13 +74,9 @@ public:
     /// Delivers an event that arrived, then resumes coroutines until none is ready.
     void deliver(const event& arrived);
 
-    /// The number of the last operation that was started.
-    std::int32_t operations() const noexcept { return operations_; }
-
-    /// The first timer, by due time and number, that is due and whose number is not above the given
-    /// one.
-    std::optional<std::pair<timestamp, std::int32_t>> due_timer(
-        timestamp now, std::int32_t last_operation) const;
+    /// The first timer, by due time and number, that is due: never one that was started in this
+    /// activation, since a timer's time is later than now.
+    std::optional<std::pair<timestamp, std::int32_t>> due_timer() const;
 
     std::optional<timestamp> next_timer() const;
     const std::optional<finish>& finished() const noexcept { return finish_; }
