@@ -114,6 +114,18 @@ TEST_CASE("a batch of starts creates each id once, whatever is in it twice")
     CHECK(bench.count("workflow_tasks") == 4);
 }
 
+TEST_CASE(
+    "a start that repeats its key leaves a trace, so that its commit waits for a standby, too")
+{
+    const installation on;
+    workbench bench{on};
+    const new_instance first = workbench::request("one");
+    bench.wait(bench.store.create({first}));
+    CHECK(bench.value<std::string>("select xmax::text from {schema}.instances") == "0");
+    bench.wait(bench.store.create({first}));
+    CHECK(bench.value<std::string>("select xmax::text from {schema}.instances") != "0");
+}
+
 TEST_CASE("a start that repeats its key does not stand in the way of another in its batch")
 {
     const installation on;

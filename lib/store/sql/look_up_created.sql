@@ -2,6 +2,9 @@
 -- transaction when an earlier start with one of the keys was committed, and its instance even finished, while
 -- this one waited; sent again, it finds that one. $1 ids, $2 start keys. Per position: the instance, its run,
 -- whether it is of this start, whether it was created just now.
+--
+-- An earlier start's instance is locked, though nothing is changed of it: a transaction that only reads does not
+-- wait for a synchronous standby when it commits, and would say that it is there before it is on the standby.
 with request as (
     select *
     from unnest($1::text[], $2::uuid[]) with ordinality as request (id, start_key, position)
@@ -20,20 +23,32 @@ created as materialized (
 fenced as materialized (
     select {schema}.fence(array_agg(position order by position))
     from twins
+),
+found as materialized (
+    select request.position, latest.*, latest.start_key = request.start_key as mine
+    from request
+    cross join fenced
+    cross join lateral (
+        select k, run, start_key
+        from {schema}.instances as instance
+        where instance.id = request.id
+        order by (instance.start_key = request.start_key) desc, (instance.ended = 0) desc, instance.ended desc
+        limit 1
+    ) as latest
+),
+earlier as materialized (
+    select k
+    from {schema}.instances
+    where k = any (array(select k from found where mine and k not in (select k from created)))
+    order by k
+    for key share
 )
 select
-    request.position,
+    found.position,
     found.k,
     found.run,
-    found.start_key = request.start_key as mine,
+    found.mine,
     found.k in (select k from created) as fresh
-from request
-cross join fenced
-cross join lateral (
-    select k, run, start_key
-    from {schema}.instances as instance
-    where instance.id = request.id
-    order by (instance.start_key = request.start_key) desc, (instance.ended = 0) desc, instance.ended desc
-    limit 1
-) as found
-order by request.position
+from found
+cross join (select count(*) from earlier) as locked
+order by found.position
