@@ -191,10 +191,12 @@ asio::awaitable<void> worker_core::leave()
             log_level::warning, "left tasks to their leases",
             {{"workflow_tasks", std::to_string(workflow_slots_->used())},
              {"activities", std::to_string(activity_slots_->used())}});
+    // A request that the server does not answer must not hold up the end, nor outlast it.
+    for (asio::cancellation_signal& cancel : task_cancels_) // resumed later, not in here
+        cancel.emit(asio::cancellation_type::terminal);
     workflow_commits_->cancel();
     activity_commits_->cancel();
     leases_->stop();
-    // A request that the server does not answer must not hold up the end.
     for (asio::cancellation_signal& cancel : loop_cancels_)
         cancel.emit(asio::cancellation_type::terminal);
     while (loops_ != 0) {
@@ -292,28 +294,30 @@ void worker_core::spawn_loop(asio::awaitable<void> loop, std::size_t* count)
 
 void worker_core::start(store::workflow_task task, slots::slot slot, time_point asked)
 {
-    auto self = shared_from_this();
-    asio::co_spawn(
-        engine_->executor(), run_workflow_task(self, std::move(task), std::move(slot), asked),
-        [self](std::exception_ptr failure) {
-            if (failure)
-                self->engine_->log(
-                    log_level::error, "a workflow task was left to its lease",
-                    {{"cause", what_of(failure)}});
-        });
+    spawn_task(
+        run_workflow_task(shared_from_this(), std::move(task), std::move(slot), asked),
+        "a workflow task was left to its lease");
 }
 
 void worker_core::start(store::activity_task task, slots::slot slot, time_point asked)
 {
+    spawn_task(
+        run_activity_task(shared_from_this(), std::move(task), std::move(slot), asked),
+        "an activity was left to its lease");
+}
+
+void worker_core::spawn_task(asio::awaitable<void> task, std::string_view when_failed)
+{
     auto self = shared_from_this();
+    const auto cancel = task_cancels_.emplace(task_cancels_.end());
+    auto ended = [self, cancel, when_failed](std::exception_ptr failure) {
+        self->task_cancels_.erase(cancel);
+        if (failure)
+            self->engine_->log(log_level::error, when_failed, {{"cause", what_of(failure)}});
+    };
     asio::co_spawn(
-        engine_->executor(), run_activity_task(self, std::move(task), std::move(slot), asked),
-        [self](std::exception_ptr failure) {
-            if (failure)
-                self->engine_->log(
-                    log_level::error, "an activity was left to its lease",
-                    {{"cause", what_of(failure)}});
-        });
+        engine_->executor(), std::move(task),
+        asio::bind_cancellation_slot(cancel->slot(), std::move(ended)));
 }
 
 } // namespace perdure

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace perdure {
 
@@ -64,6 +65,7 @@ private:
     void start(store::workflow_task task, slots::slot slot, time_point asked);
     void start(store::activity_task task, slots::slot slot, time_point asked);
     void start_loops();
+    void spawn_task(boost::asio::awaitable<void> task, std::string_view when_failed);
     void spawn_loop(boost::asio::awaitable<void> loop, std::size_t* count);
     boost::asio::awaitable<void> work();
     boost::asio::awaitable<bool> wait_for_drain();
@@ -87,7 +89,8 @@ private:
     wake_flag progress_;    // raised when a slot is freed or a loop has ended, and by drain
     std::size_t loops_ = 0; // pollers and the lease keeper
     std::list<boost::asio::cancellation_signal> loop_cancels_;
-    std::size_t polling_ = 0; // pollers
+    std::list<boost::asio::cancellation_signal> task_cancels_; // of the tasks under way
+    std::size_t polling_ = 0;                                  // pollers
     std::exception_ptr loop_failure_;
     bool running_ = false;
     bool stopping_ = false;

@@ -189,6 +189,32 @@ TEST_CASE("a drain ends although the server does not answer a claim that is unde
     network.thaw();
 }
 
+TEST_CASE(
+    "nothing keeps the execution context busy after a drain, even if a hand-back got no answer")
+{
+    const installation on;
+    process here{on};
+    here.run([&]() -> asio::awaitable<void> { co_await here.client().start(errand()); });
+
+    proxy network{test_dsn()};
+    asio::io_context io{1};
+    bool frozen = false;
+    const auto freeze = [&](log_level, std::string_view message, std::span<const log_field>) {
+        if (message != "a workflow task was handed back") return;
+        network.freeze(); // what is about to be sent gets no answer
+        frozen = true;
+    };
+    engine cut_off{io, network.dsn(), on.options().log(freeze)};
+    worker leaving{cut_off, on.workers()};
+    leaving.implement(workflow<"another", void()>{}, [](context) -> task<void> { co_return; });
+    asio::co_spawn(io, leaving.run(), [](std::exception_ptr) {});
+    perdure::test::run(io, wait_until([&] { return frozen; }));
+    leaving.drain(0s);
+    io.run_for(10s);
+    CHECK(io.stopped());
+    network.thaw();
+}
+
 TEST_CASE("what a draining worker hands back is said to the logger")
 {
     const installation on;
