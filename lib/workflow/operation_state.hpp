@@ -42,6 +42,9 @@ public:
     wait_ending ending() const noexcept { return ending_; }
     const payload& data() const noexcept { return data_; }
 
+    /// Whose value it is, for messages: `signal approve`.
+    virtual std::string name() const { return "an operation"; }
+
     /// The exception for a failure.
     virtual std::shared_ptr<const failed> failure() const;
 
@@ -67,6 +70,7 @@ class activity_operation final : public operation_state
 {
 public:
     activity_operation(runtime& run, untyped_activity_call call);
+    std::string name() const override { return "the result of activity " + call_.name(); }
     std::shared_ptr<const failed> failure() const override;
 
 private:
@@ -103,6 +107,8 @@ public:
     receive_operation(runtime& run, std::string_view signal) : operation_state(run), signal_(signal)
     {}
 
+    std::string name() const override { return "signal " + signal_; }
+
     /// Leaves the signals to others; awaited again, it begins anew.
     void abandon() noexcept override
     {
@@ -123,6 +129,7 @@ public:
         : operation_state(run), function_(std::move(function))
     {}
 
+    std::string name() const override { return "a side effect"; }
     std::shared_ptr<const failed> failure() const override;
 
 private:

@@ -57,6 +57,11 @@ wait_ending operation_wait::finish()
     return operation_->ending();
 }
 
+void operation_wait::rethrow_named(const error& refused) const
+{
+    throw error(refused.kind(), operation_->name() + ": " + refused.what());
+}
+
 const payload& operation_wait::value() const noexcept
 {
     return operation_->data();

@@ -103,7 +103,7 @@ TEST_CASE("a result of another type is thrown where it was awaited, as malformed
     strange.complete(1, "[1]");
     const decision last = strange.activate();
     CHECK(last.finish->kind == finish::kind::failed);
-    CHECK(result_of(last) == "expected a string, found array of 1");
+    CHECK(result_of(last) == "the result of activity charge: expected a string, found array of 1");
     strange.check_replays();
 }
 

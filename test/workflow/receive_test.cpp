@@ -162,6 +162,24 @@ TEST_CASE("a signal whose value is of another type is thrown where it is receive
     instance strange(code, shop::text());
     strange.signal({"approve", payload::from_text("\"yes\"")});
     strange.signal(shop::approve(true));
-    CHECK(result_of(strange.activate()) == "expected true or false, found a string; approved");
+    CHECK(
+        result_of(strange.activate()) ==
+        "signal approve: expected true or false, found a string; approved");
     strange.check_replays();
+}
+
+TEST_CASE("a signal whose value is of another type is an error that names the signal")
+{
+    const auto code = implement(shop::text, [](context ctx) -> task<std::string> {
+        std::string note = co_await ctx.receive(shop::note);
+        co_return note;
+    });
+    instance strange(code, shop::text());
+    strange.signal(signal_call("note", payload::from_text("17")));
+    const decision last = strange.activate();
+    REQUIRE(last.finish);
+    CHECK(last.finish->kind == finish::kind::failed);
+    CHECK(
+        describe(decode_failure(last.finish->data))
+            .find("signal note: expected a string, found an integer") != std::string::npos);
 }

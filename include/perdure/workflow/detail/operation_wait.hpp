@@ -50,6 +50,9 @@ public:
     /// The value; the operation must have completed with one.
     const payload& value() const noexcept;
 
+    /// Throws the error again, with the operation's name before its sentence.
+    [[noreturn]] void rethrow_named(const error& refused) const;
+
     /// The failure as the exception that is thrown for it; the operation must have failed.
     std::shared_ptr<const failed> failure() const;
 

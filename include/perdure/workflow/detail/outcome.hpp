@@ -3,6 +3,7 @@
 
 #include <perdure/workflow/detail/operation_wait.hpp>
 #include <perdure/workflow/encode.hpp>
+#include <perdure/workflow/error.hpp>
 #include <perdure/workflow/result.hpp>
 
 #include <chrono>
@@ -18,6 +19,17 @@ struct timed_outcome;
 template <class T>
 struct result_outcome;
 
+/// The value, decoded; an error names whose it is.
+template <class T>
+T decode_value(const operation_wait& wait)
+{
+    try {
+        return decode<T>(wait.value());
+    } catch (const error& refused) {
+        wait.rethrow_named(refused);
+    }
+}
+
 /// The value, or the failure as an exception.
 template <class T>
 struct plain_outcome
@@ -29,7 +41,7 @@ struct plain_outcome
     static T take(const operation_wait& wait, wait_ending ending)
     {
         if (ending == wait_ending::failure) wait.failure()->raise();
-        if constexpr (!std::is_void_v<T>) return decode<T>(wait.value());
+        if constexpr (!std::is_void_v<T>) return decode_value<T>(wait);
     }
 };
 
@@ -46,7 +58,7 @@ struct result_outcome
         if constexpr (std::is_void_v<T>)
             return type(std::monostate{});
         else
-            return type(decode<T>(wait.value()));
+            return type(decode_value<T>(wait));
     }
 };
 
