@@ -72,14 +72,14 @@ asio::awaitable<store::instance_result> client_core::wait_for_result(store::inst
         try {
             result = co_await lookups_->submit(instance);
             looked = true;
+            engine_->database_answers();
         } catch (const pg::error&) {
             failure = std::current_exception();
         }
         if (result) co_return std::move(*result);
         if (failure) {
             if (!looked || engine_->is_shut_down()) std::rethrow_exception(failure);
-            engine_->log(
-                log_level::warning, "cannot look for a result", {{"cause", what_of(failure)}});
+            engine_->database_failed("cannot look for a result", failure);
             co_await finished.wait_until(
                 std::chrono::steady_clock::now() + engine_->options().poll_interval());
             continue;

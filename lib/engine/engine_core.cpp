@@ -54,7 +54,7 @@ engine_core::engine_core(asio::any_io_executor executor, std::string dsn, engine
 {
     if (!options_.notifications()) hub_.set_path(notification_path::off);
     hub_.on_trouble([this](std::string_view what, const pg::error& cause) {
-        log(log_level::warning, what, {{"cause", cause.what()}});
+        database_failed(what, std::make_exception_ptr(cause));
     });
 }
 
@@ -89,6 +89,17 @@ void engine_core::log(
         options_.log()(level, message, std::span<const log_field>{fields.begin(), fields.size()});
     } catch (...) { // a log that fails must not take down what it tells about
     }
+}
+
+void engine_core::database_failed(std::string_view what, std::exception_ptr cause)
+{
+    const bool first = !std::exchange(outage_, true);
+    log(first ? log_level::warning : log_level::debug, what, {{"cause", what_of(cause)}});
+}
+
+void engine_core::database_answers()
+{
+    if (std::exchange(outage_, false)) log(log_level::warning, "the database answers again");
 }
 
 engine_core::listening engine_core::listen()

@@ -54,6 +54,12 @@ public:
     void log(
         log_level level, std::string_view message, std::initializer_list<log_field> fields = {});
 
+    /// Something could not be done because the database did not let it. The first of an outage is
+    /// a warning, what follows until `database_answers` is for the curious.
+    void database_failed(std::string_view what, std::exception_ptr cause);
+    /// The database did something again.
+    void database_answers();
+
     /// Closes every connection and joins the blocking thread.
     void shut_down();
     bool is_shut_down() const noexcept { return shut_down_; }
@@ -73,6 +79,7 @@ private:
     std::shared_ptr<pg::listener> listener_;
     std::size_t listening_ = 0;
     bool schema_checked_ = false;
+    bool outage_ = false;
     bool shut_down_ = false;
 };
 

@@ -189,17 +189,23 @@ asio::awaitable<migration_status> migrator::status(connection& session) const
     co_return s;
 }
 
+std::string migrator::command() const
+{
+    return "perdure migrate" + (schema_ == "perdure" ? std::string{} : " --schema " + schema_);
+}
+
 asio::awaitable<void> migrator::check(connection& session) const
 {
     const migration_status s = co_await status(session);
     if (s.applied.empty() && !s.pending.empty())
         throw error{
-            errc::schema_missing, "schema \"" + schema_ + "\" is not there: run `perdure migrate`"};
+            errc::schema_missing,
+            "schema \"" + schema_ + "\" is not there: run `" + command() + "`"};
     check_applied(s.applied);
     if (!s.pending.empty())
         throw error{
             errc::schema_missing, "schema \"" + schema_ + "\" lacks the migration " +
-                                      s.pending.front() + ": run `perdure migrate`"};
+                                      s.pending.front() + ": run `" + command() + "`"};
 }
 
 asio::awaitable<void> migrator::lock(connection& session) const

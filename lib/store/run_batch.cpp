@@ -39,7 +39,7 @@ void report(
     if (!how) throw failure;
     if (*how != batch_failure::fenced) {
         machine.failed(*how, took);
-        core.announcements.troubled("a batch was refused and is sent again", failure);
+        core.announcements.troubled("a batch could not be committed and is sent again", failure);
     } else {
         machine.fenced(losers_of(failure));
     }

@@ -111,8 +111,7 @@ asio::awaitable<void> lease_keeper::run()
         } catch (const pg::error&) {
             failure = std::current_exception();
         }
-        if (failure)
-            engine_->log(log_level::warning, "cannot extend leases", {{"cause", what_of(failure)}});
+        if (failure) engine_->database_failed("cannot extend leases", failure);
     }
 }
 

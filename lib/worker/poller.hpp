@@ -69,12 +69,12 @@ public:
             }
             if (failure) {
                 if (engine_->is_shut_down()) std::rethrow_exception(failure);
-                engine_->log(
-                    log_level::warning, "cannot claim tasks", {{"cause", what_of(failure)}});
+                engine_->database_failed("cannot claim tasks", failure);
                 co_await wake_.wait_until(std::chrono::steady_clock::now() + trouble_.next());
                 continue;
             }
             trouble_.reset();
+            engine_->database_answers();
             std::rotate(queues_.begin(), queues_.begin() + 1, queues_.end());
             engine_->hub().clock().observe(claimed.now, std::chrono::steady_clock::now());
             const std::size_t count = claimed.tasks.size();

@@ -168,7 +168,8 @@ store::activity_completion completion_of(const store::activity_task& task)
     return completion;
 }
 
-/// A failed attempt: another one after a pause, or the end.
+/// A failed attempt: another one after a pause, or the end. A declared failure is an answer, no
+/// trouble.
 void fail(const attempt& self, store::activity_completion& completion, const failure_info& failure)
 {
     completion.data = encode_failure(failure);
@@ -182,7 +183,7 @@ void fail(const attempt& self, store::activity_completion& completion, const fai
         completion.outcome = store::activity_completion::outcome::failed;
     }
     self.worker->engine().log(
-        log_level::warning, "an activity's attempt failed",
+        failure.retryable ? log_level::warning : log_level::info, "an activity's attempt failed",
         {{"activity", self.task.name},
          {"instance", self.task.instance_id},
          {"attempt", std::to_string(self.task.attempt)},

@@ -120,6 +120,9 @@ private:
         const store::claim_token token = completion.token;
         const store::claim_token next_token = completion.next_token;
         const bool ended = completion.finish.has_value();
+        std::optional<payload> failed;
+        if (ended && completion.finish->kind == finish::kind::failed)
+            failed = completion.finish->data;
         const auto appended = static_cast<std::int32_t>(completion.events.size());
         const std::int64_t appended_bytes = bytes_of(completion.events);
         const auto asked = std::chrono::steady_clock::now();
@@ -134,6 +137,12 @@ private:
             failure->problem = std::move(outcome.reason);
             co_return false;
         }
+        if (failed)
+            worker_->engine().log(
+                log_level::info, "a workflow failed",
+                {{"instance", task_.id},
+                 {"workflow", task_.workflow},
+                 {"failure", describe(decode_failure(*failed))}});
         if (ended || !outcome.more) {
             if (!ended) worker_->cache().put(task_.instance, token, std::move(live_));
             co_return false;

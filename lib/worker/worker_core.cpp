@@ -188,7 +188,8 @@ asio::awaitable<void> worker_core::leave()
     }
     if (!idle())
         engine_->log(
-            log_level::warning, "left tasks to their leases",
+            log_level::warning,
+            "left to their leases what still runs: functions on threads cannot be stopped",
             {{"workflow_tasks", std::to_string(workflow_slots_->used())},
              {"activities", std::to_string(activity_slots_->used())}});
     // A request that the server does not answer must not hold up the end, nor outlast it.

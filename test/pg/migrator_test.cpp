@@ -110,8 +110,9 @@ TEST_CASE("a schema that is not there, or not complete, is one clear sentence")
         const pg::error missing = co_await test::failure_of(newer.check(c));
         CHECK(missing.code() == pg::errc::schema_missing);
         CHECK(
-            std::string{missing.what()} ==
-            "schema \"" + schema + "\" is not there: run `perdure migrate`");
+            std::string{missing.what()} == "schema \"" + schema +
+                                               "\" is not there: run `perdure migrate --schema " +
+                                               schema + "`");
         const pg::migration_status s = co_await newer.status(c);
         CHECK(s.applied.empty());
         CHECK(s.pending == std::vector<std::string>{"0001_tables.up.sql", "0002_more.up.sql"});

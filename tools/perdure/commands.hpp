@@ -40,7 +40,7 @@ struct signal_request
 {
     std::string id;
     std::string name;
-    std::string value; // JSON
+    std::string value = "null"; // JSON
 };
 
 void migrate(const target& where, const migrate_request& what);

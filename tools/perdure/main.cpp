@@ -117,8 +117,9 @@ private:
         CLI::App* const command = add("signal", "send a signal to an active instance");
         command->add_option("id", signal_.id, "the instance's id")->required();
         command->add_option("name", signal_.name, "the signal's name")->required();
-        command->add_option("value", signal_.value, "its value, as JSON: true, 17, '\"text\"'")
-            ->required();
+        command->add_option(
+            "value", signal_.value,
+            "its value, as JSON: true, 17, '\"text\"'; null, for a signal without one, by default");
         command->callback([this] { action_ = [this] { tool::signal(where_, signal_); }; });
     }
 

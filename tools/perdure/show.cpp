@@ -4,6 +4,7 @@
 
 #include <perdure/workflow/error.hpp>
 #include <perdure/workflow/event.hpp>
+#include <perdure/workflow/failure_info.hpp>
 #include <perdure/workflow/history.hpp>
 
 #include <iomanip>
@@ -21,21 +22,23 @@ namespace {
 
 constexpr std::size_t shown_of_a_payload = 100;
 
+void print_line(std::string_view name, const auto& value)
+{
+    std::cout << std::left << std::setw(10) << name << value << '\n';
+}
+
 void print_state(const store::instance_state& state)
 {
-    const auto line = [](std::string_view name, const auto& value) {
-        std::cout << std::left << std::setw(10) << name << value << '\n';
-    };
-    line("id", one_line(state.id));
-    line("state", store::to_string(state.status));
-    line("workflow", state.workflow);
-    line("queue", state.queue);
-    line("run", state.run);
-    line("created", to_text(state.created_at));
-    if (state.finished_at) line("finished", to_text(*state.finished_at));
-    if (!state.problem.empty()) line("problem", one_line(state.problem));
+    print_line("id", one_line(state.id));
+    print_line("state", store::to_string(state.status));
+    print_line("workflow", state.workflow);
+    print_line("queue", state.queue);
+    print_line("run", state.run);
+    print_line("created", to_text(state.created_at));
+    if (state.finished_at) print_line("finished", to_text(*state.finished_at));
+    if (!state.problem.empty()) print_line("problem", one_line(state.problem));
     if (state.pending_events > 0)
-        line("pending", std::to_string(state.pending_events) + " events not looked at yet");
+        print_line("pending", std::to_string(state.pending_events) + " events not looked at yet");
 }
 
 void print_history(const std::vector<event>& history)
@@ -69,6 +72,9 @@ asio::awaitable<void> print_instance(client from, show_request what, format how)
         co_return;
     }
     print_state(state);
+    const event& last = document.events.back();
+    if (last.type == event_type::workflow_failed)
+        print_line("failure", one_line(describe(decode_failure(last.data))));
     std::cout << '\n';
     print_history(document.events);
 }

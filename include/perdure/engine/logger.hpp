@@ -37,7 +37,8 @@ struct log_field
 /// only during the call. Exceptions that leave the function are dropped.
 using logger = std::function<void(log_level, std::string_view message, std::span<const log_field>)>;
 
-/// A logger that writes one line a message, `level message name=value …`, to standard error.
+/// A logger that writes one line a message, `level message name=value …`, to standard error. Values
+/// with spaces or line breaks are quoted, the breaks written as `\n`.
 /// \param least the lowest level that is written.
 logger stderr_logger(log_level least = log_level::warning);
 

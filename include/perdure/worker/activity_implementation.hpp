@@ -88,13 +88,16 @@ activity_implementation make_activity_implementation(
     static_assert(
         detail::takes_context<Function, activity_context, P...>(),
         "perdure: the first parameter of an activity's implementation is "
-        "perdure::activity_context, by "
-        "value");
+        "perdure::activity_context, by value");
     static_assert(
         detail::takes_parameters<Function, activity_context, P...>(),
         "perdure: the parameters of an activity's implementation, after its context, are those of "
-        "the "
-        "definition, each by value or const&");
+        "the definition, each by value or const&");
+    constexpr bool can_travel = (payload_type<P> && ...) && (std::is_void_v<R> || payload_type<R>);
+    static_assert(
+        can_travel,
+        "perdure: a parameter or the result of this activity cannot be encoded; describe it with "
+        "BOOST_DESCRIBE_STRUCT, or specialise perdure::conversion for it");
     if constexpr (std::is_invocable_v<Function&, activity_context, const P&...>) {
         using result =
             detail::awaited<std::invoke_result_t<Function&, activity_context, const P&...>>;
@@ -106,7 +109,7 @@ activity_implementation make_activity_implementation(
         activity_implementation made;
         made.name = std::string{Name.view()};
         auto shared = std::make_shared<Function>(std::move(function));
-        if constexpr (!std::is_same_v<typename result::type, R>) {
+        if constexpr (!can_travel || !std::is_same_v<typename result::type, R>) {
             return made;
         } else if constexpr (result::is_coroutine) {
             made.coroutine = [shared, what](activity_context context, payload arguments) {

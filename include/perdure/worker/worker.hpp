@@ -122,6 +122,9 @@ public:
     /// Stops claiming, lets what is in flight finish for at most `deadline`, hands the rest back,
     /// which may take two seconds more, and ends `run()`. A second call can only shorten the
     /// deadline. Does nothing when the worker does not run.
+    ///
+    /// A plain function that runs on a thread cannot be stopped: its task is handed back, but
+    /// destroying the worker, and with it ending the program, waits until it returns.
     void drain(std::chrono::milliseconds deadline = defaults::drain);
 
 private:
