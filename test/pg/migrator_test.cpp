@@ -190,6 +190,23 @@ TEST_CASE("a failing file changes nothing, is named with its line, and those bef
     });
 }
 
+TEST_CASE("a migration and the record of it are one transaction")
+{
+    test::run([]() -> asio::awaitable<void> {
+        pg::connection c = co_await test::connect();
+        const std::string schema = unique_schema();
+        files unrecordable = first;
+        unrecordable.push_back(
+            {"0002_more.up.sql",
+             "alter table {schema}.a add note text; alter table {schema}.migrations drop name;"});
+        const pg::migrator m{unrecordable, schema, "0.1.0"};
+        const pg::error e = co_await test::failure_of(m.up(c));
+        CHECK(e.sqlstate() == "42703");
+        const auto columns = co_await columns_of_a(c, schema);
+        CHECK(columns == 1);
+    });
+}
+
 TEST_CASE("of several processes that migrate at once one does it and the others find it done")
 {
     asio::io_context io{1};

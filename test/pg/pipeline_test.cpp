@@ -346,7 +346,8 @@ TEST_CASE("a script stops at its first error, names the line, and leaves the con
         pg::connection c = co_await test::connect();
         const std::string schema = co_await create_table(c);
         const std::string script = pg::substitute_schema(
-            "begin;\ninsert into {schema}.t values (1, 'grün');\n-- grün\nselect nonsense;\ncommit",
+            "begin;\ninsert into {schema}.t values (1, 'grün');\n-- üüüüüüüüüüüü\nselect "
+            "nonsense;\ncommit",
             schema);
         const pg::error e = co_await test::failure_of(c.execute_script(script));
         CHECK(e.code() == pg::errc::server_error);

@@ -272,7 +272,8 @@ TEST_CASE(
     "closing a pool ends the waits and the idle connections; destroying it while some wait is safe")
 {
     asio::io_context io{1};
-    std::optional<pg::pool> pool{std::in_place, io.get_executor(), test_pool(1)};
+    std::optional<pg::pool> pool{
+        std::in_place, io.get_executor(), test_pool(1).acquire_timeout(10 * test::deadline)};
     std::optional<pg::errc> ended;
     const auto wait = [&]() -> asio::awaitable<void> {
         const pg::error e = co_await test::failure_of(pool->acquire());
@@ -288,6 +289,20 @@ TEST_CASE(
         CHECK(c->usable()); // lent: its user goes on
     });
     CHECK(ended == pg::errc::closed);
+
+    // Granted and closed in the same breath: the connection is not lost in between.
+    pool.emplace(io.get_executor(), test_pool(1));
+    ended.reset();
+    test::run(io, [&]() -> asio::awaitable<void> {
+        pg::pooled_connection c = co_await pool->acquire();
+        asio::co_spawn(io, wait(), [](std::exception_ptr e) { CHECK(!e); });
+        asio::steady_timer timer{io, 0s};
+        co_await timer.async_wait(asio::use_awaitable);
+        c.release();
+        pool->close();
+        co_await test::wait_until([&] { return ended.has_value(); });
+        CHECK(pool->size() == 0);
+    });
 
     pg::pool closed{io.get_executor(), test_pool(1)};
     test::run(io, [&]() -> asio::awaitable<void> {

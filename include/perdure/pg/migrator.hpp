@@ -138,7 +138,7 @@ private:
     boost::asio::awaitable<std::vector<applied_migration>> take_back(
         connection& session, std::int32_t to_version) const;
     void check_applied(const std::vector<applied_migration>& applied) const;
-    std::string command() const;
+    std::string command() const; ///< What to run to migrate this schema.
 
     std::vector<migration> migrations_;
     std::string schema_;
