@@ -46,8 +46,8 @@ public:
     /// How many notices ever came.
     std::size_t notice_count() const noexcept { return notice_count_; }
 
-    /// Bytes that were read from the socket and decrypted by TLS but not by libpq: the socket does
-    /// not announce them.
+    /// True while TLS holds bytes that were read from the socket and not by libpq: the socket does
+    /// not announce them. Not every version of libpq reads on until there are none.
     bool has_hidden_bytes() const noexcept;
 
 private:
