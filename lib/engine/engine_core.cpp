@@ -1,5 +1,7 @@
 #include <engine/engine_core.hpp>
 
+#include <perdure/workflow/error.hpp>
+
 #include <boost/asio/co_spawn.hpp>
 
 #include <array>
@@ -42,6 +44,16 @@ pg::pool_options pool_of(const pg::connection_options& connection, const engine_
     return pool;
 }
 
+void check_options(const engine_options& options)
+{
+    const auto refuse = [](const char* sentence) { throw error{errc::invalid_argument, sentence}; };
+    if (options.pool_size() == 0) refuse("an engine's pool_size must be at least 1");
+    if (options.poll_interval() <= std::chrono::milliseconds{0})
+        refuse("an engine's poll_interval must be positive");
+    if (options.safety_poll() <= std::chrono::milliseconds{0})
+        refuse("an engine's safety_poll must be positive");
+}
+
 } // namespace
 
 engine_core::engine_core(asio::any_io_executor executor, std::string dsn, engine_options options)
@@ -52,6 +64,7 @@ engine_core::engine_core(asio::any_io_executor executor, std::string dsn, engine
       hub_{draw_process_name(), options_.poll_interval()},
       store_{pool_, options_.schema(), hub_}
 {
+    check_options(options_);
     if (!options_.notifications()) hub_.set_path(notification_path::off);
     hub_.on_trouble([this](std::string_view what, const pg::error& cause) {
         database_failed(what, std::make_exception_ptr(cause));
@@ -173,9 +186,10 @@ void engine_core::stop_listener() noexcept
     hub_.set_path(notification_path::down);
 }
 
-void engine_core::heed(const std::vector<store::due_queue>& queues)
+void engine_core::heed(const store::due_queues& read)
 {
-    for (const store::due_queue& queue : queues)
+    hub_.clock().observe(read.now, std::chrono::steady_clock::now());
+    for (const store::due_queue& queue : read.queues)
         hub_.due(
             queue.activities ? task_kind::activity : task_kind::workflow, queue.queue,
             queue.visible_at);

@@ -67,7 +67,7 @@ public:
 private:
     void start_listener();
     void stop_listener() noexcept;
-    void heed(const std::vector<store::due_queue>& queues);
+    void heed(const store::due_queues& read);
 
     boost::asio::any_io_executor executor_;
     engine_options options_;

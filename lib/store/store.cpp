@@ -63,12 +63,17 @@ asio::awaitable<void> run(store_core& core, Operation& operation)
 
 } // namespace
 
-std::vector<due_queue> read_due_queues(const pg::result& rows)
+due_queues read_due_queues(const pg::result& rows)
 {
-    std::vector<due_queue> queues;
-    for (auto [activities, queue, visible_at] : rows.rows<bool, std::string, timestamp>())
-        queues.push_back(due_queue{activities, std::move(queue), visible_at});
-    return queues;
+    due_queues read;
+    for (auto [now, activities, queue, visible_at] :
+         rows.rows<
+             timestamp, std::optional<bool>, std::optional<std::string>,
+             std::optional<timestamp>>()) {
+        read.now = now;
+        if (queue) read.queues.push_back(due_queue{*activities, std::move(*queue), *visible_at});
+    }
+    return read;
 }
 
 store::store(pg::pool& pool, std::string schema, announcer& announcements)

@@ -5,6 +5,7 @@
 
 #include <perdure/store/instances.hpp>
 
+#include <iterator>
 #include <map>
 #include <optional>
 #include <span>
@@ -38,11 +39,11 @@ instance_status status_of(const workflow_completion& completion)
                                                              : instance_status::failed;
 }
 
-std::size_t history_bytes(const workflow_completion& completion)
+std::int64_t bytes_of(const std::vector<event>& events)
 {
     std::size_t bytes = 0;
-    for (const event& each : completion.events) bytes += each.data.size();
-    return bytes;
+    for (const event& each : events) bytes += each.data.size();
+    return static_cast<std::int64_t>(bytes);
 }
 
 } // namespace
@@ -55,7 +56,8 @@ std::vector<std::size_t> workflow_batch::sizes() const
 {
     std::vector<std::size_t> sizes;
     for (const workflow_completion& each : completions_) {
-        std::size_t size = history_bytes(each);
+        auto size = static_cast<std::size_t>(bytes_of(each.events));
+        if (each.finish) size += static_cast<std::size_t>(bytes_of(each.finish->carried));
         for (const scheduled_activity& activity : each.activities)
             size += activity.arguments.size();
         sizes.push_back(size);
@@ -134,6 +136,11 @@ void workflow_batch::add_history(pg::pipeline& work, batch_items items) const
         append(
             each.instance, each.run + 1, 1, event_type::workflow_started, 0, each.finish->workflow,
             each.finish->data, when, std::nullopt);
+        std::int32_t carried = 1;
+        for (const event& e : each.finish->carried)
+            append(
+                each.instance, each.run + 1, ++carried, e.type, e.operation, e.name, e.data, e.at,
+                e.due);
     }
     if (!instances.empty())
         work.add(
@@ -188,10 +195,13 @@ void workflow_batch::add_instances(pg::pipeline& work, batch_items items) const
         instances.push_back(each.instance);
         tokens.push_back(each.token);
         runs.push_back(continued ? each.run + 1 : each.run);
-        lengths.push_back(
-            continued ? 1 : each.history_length + static_cast<std::int32_t>(each.events.size()));
+        const auto begun_with = continued ? 1 + std::ssize(each.finish->carried) : 0;
+        lengths.push_back(static_cast<std::int32_t>(
+            continued ? begun_with : each.history_length + std::ssize(each.events)));
         bytes.push_back(
-            static_cast<std::int64_t>(continued ? each.finish->data.size() : history_bytes(each)));
+            continued ? static_cast<std::int64_t>(each.finish->data.size()) +
+                            bytes_of(each.finish->carried)
+                      : bytes_of(each.events));
         consumed.push_back(static_cast<std::int64_t>(each.consumed.size()));
         states.push_back(status_of(each));
         workflows.push_back(

@@ -14,8 +14,14 @@ namespace {
 /// Why a task goes back to its queue.
 struct hand_back
 {
+    enum class because
+    {
+        it_failed,        ///< the code's failure: the attempt counts
+        code_is_missing,  ///< another worker may have it
+        worker_is_leaving ///< nothing is wrong: it may be claimed at once
+    };
     std::string problem;
-    bool counts = true; // whether it is the code's failure, or only this worker that cannot run it
+    because why = because::it_failed;
 };
 
 /// Calls what runs the user's code. A coroutine keeps its exceptions; a function that throws before
@@ -74,7 +80,7 @@ private:
             std::optional<hand_back> missing{std::in_place};
             missing->problem = "no worker on queue \"" + task_.queue + "\" implements workflow \"" +
                                task_.workflow + "\"";
-            missing->counts = false;
+            missing->why = hand_back::because::code_is_missing;
             co_return missing;
         }
         std::vector<event> history = std::move(task_.history);
@@ -154,7 +160,10 @@ private:
         task_.history_bytes += appended_bytes;
         task_.arrived = std::move(outcome.arrived);
         now_ = outcome.now;
-        co_return true;
+        if (!worker_->handing_back()) co_return true;
+        failure.emplace();
+        failure->why = hand_back::because::worker_is_leaving;
+        co_return false;
     }
 
     /// A history over its limit fails the instance: going on would only make it harder to look at.
@@ -205,15 +214,24 @@ private:
     {
         worker_->engine().log(
             log_level::warning, "a workflow task was handed back",
-            {{"instance", task_.id}, {"workflow", task_.workflow}, {"reason", failure.problem}});
+            {{"instance", task_.id},
+             {"workflow", task_.workflow},
+             {"reason", failure.problem.empty() ? "the worker is leaving" : failure.problem}});
         store::workflow_release back;
         back.instance = task_.instance;
         back.queue = task_.queue;
         back.token = task_.token;
-        back.delay = failure.counts ? worker_->hand_back_delay(task_.attempt - 1)
-                                    : worker_->delay_of_missing(task_.workflow);
+        switch (failure.why) {
+        case hand_back::because::it_failed:
+            back.delay = worker_->hand_back_delay(task_.attempt - 1);
+            break;
+        case hand_back::because::code_is_missing:
+            back.delay = worker_->delay_of_missing(task_.workflow);
+            break;
+        case hand_back::because::worker_is_leaving: break;
+        }
         back.problem = std::move(failure.problem);
-        back.count_attempt = failure.counts;
+        back.count_attempt = failure.why == hand_back::because::it_failed;
         held_.settle();
         std::vector<store::workflow_release> batch;
         batch.push_back(std::move(back));

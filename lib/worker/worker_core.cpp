@@ -115,7 +115,16 @@ void worker_core::join_threads()
 
 std::chrono::milliseconds worker_core::delay_of_missing(const std::string& name)
 {
-    return hand_back_delay(missing_[name]++);
+    // Tasks that are missed together are one round; and few rounds, since every task of the name
+    // waits as long, new ones too, although the next worker may have the code.
+    auto& [rounds, until] = missing_[name];
+    const auto now = std::chrono::steady_clock::now();
+    const auto delay = hand_back_delay(rounds);
+    if (now >= until) {
+        rounds = std::min(rounds + 1, 3);
+        until = now + delay;
+    }
+    return delay;
 }
 
 std::chrono::milliseconds worker_core::hand_back_delay(std::int32_t failures) const

@@ -76,7 +76,12 @@ private:
     worker_options options_;
     std::map<std::string, std::shared_ptr<const workflow_implementation>> workflows_;
     std::map<std::string, std::shared_ptr<const activity_implementation>> activities_;
-    std::map<std::string, std::int32_t> missing_; // how often each name was missed
+    struct missed
+    {
+        std::int32_t rounds = 0;
+        time_point until{};
+    };
+    std::map<std::string, missed> missing_; // by the name of a workflow or activity
     instance_cache cache_;
     std::shared_ptr<slots> workflow_slots_;
     std::shared_ptr<slots> activity_slots_;

@@ -9,6 +9,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <thread>
 
 namespace asio = boost::asio;
 using namespace perdure;
@@ -65,25 +66,64 @@ TEST_CASE("C: a signal sent before the first task is delivered")
 
 TEST_CASE("C: a signal sent while its instance is executed is delivered")
 {
+    static constexpr workflow<"overhear", std::string()> overhear;
+    for (const setting how : every_setting) {
+        CAPTURE(to_string(how));
+        const installation on{how};
+        const auto send_from_elsewhere = [&on] { // blocks the workflow's task in mid-run
+            std::thread{[&on] {
+                process elsewhere{on};
+                elsewhere.run([&]() -> asio::awaitable<void> {
+                    co_await elsewhere.client().get("busy").signal(
+                        "word", encode(std::string{"meanwhile"}));
+                });
+            }}.join();
+            return true;
+        };
+        process here{on};
+        here.add_worker().implement(
+            overhear, [&send_from_elsewhere](context ctx) -> task<std::string> {
+                co_await ctx.side_effect(send_from_elsewhere);
+                std::string heard = co_await ctx.receive(word);
+                co_return heard;
+            });
+        here.start_all();
+        here.run([&]() -> asio::awaitable<void> {
+            auto started = co_await here.client().start(overhear().id("busy"));
+            const std::string heard = co_await started.result();
+            CHECK(heard == "meanwhile");
+            const auto history = co_await started.history();
+            CHECK(history.size() == 6); // started, task, side effect, signal, task, completed
+        });
+    }
+}
+
+TEST_CASE("signals that a run did not receive reach the next run of its chain")
+{
+    static constexpr workflow<"chain", std::string(std::string)> chain;
     for (const setting how : every_setting) {
         CAPTURE(to_string(how));
         const installation on{how};
         process here{on};
-        std::optional<untyped_instance> self;
-        worker& runs = here.add_worker();
-        runs.implement(hear, run_hear);
-        runs.implement(hold, [&](activity_context) -> asio::awaitable<void> {
-            co_await self->signal(
-                "word", encode(std::string{"meanwhile"})); // one event more for its running task
+        here.add_worker().implement(
+            chain, [](context ctx, std::string so_far) -> task<std::string> {
+                const std::string next = co_await ctx.receive(word);
+                so_far += next;
+                if (so_far.size() < 3) co_await ctx.continue_as_new(chain(so_far));
+                co_return so_far;
+            });
+        const std::string all = here.run([&]() -> asio::awaitable<std::string> {
+            auto started = co_await here.client().start(chain(""));
+            for (const char* each : {"a", "b", "c"}) co_await started.signal(word, each);
+            here.start_all(); // all three are there in the first run already
+            std::string all = co_await started.result();
+            const auto state = co_await started.state();
+            CHECK(state.run == 3);
+            const auto first = co_await started.history(1);
+            CHECK(first.back().type == event_type::workflow_continued);
+            co_return all;
         });
-        const std::string heard = here.run([&]() -> asio::awaitable<std::string> {
-            auto started = co_await here.client().start(hear());
-            self = started;
-            here.start_all();
-            std::string answer = co_await started.result();
-            co_return answer;
-        });
-        CHECK(heard == "meanwhile");
+        CHECK(all == "abc");
     }
 }
 

@@ -336,7 +336,7 @@ TEST_CASE("the safety statement reads the earliest instant of every queue")
         co_return co_await session.execute(bench.store.safety_statement());
     });
     std::set<std::pair<bool, std::string>> queues;
-    for (const due_queue& each : read_due_queues(rows)) {
+    for (const due_queue& each : read_due_queues(rows).queues) {
         queues.emplace(each.activities, each.queue);
         if (each.queue == "b") CHECK(each.visible_at == timestamp{1'893'456'000s});
         if (each.queue == "a") CHECK(each.visible_at == timestamp{1'577'836'800s});

@@ -29,8 +29,15 @@ struct due_queue
     timestamp visible_at{};
 };
 
+/// What `store::safety_statement` read.
+struct due_queues
+{
+    timestamp now{}; ///< the database's clock
+    std::vector<due_queue> queues;
+};
+
 /// Reads the rows of `store::safety_statement`. Throws pg::error (errc::bad_value) for others.
-std::vector<due_queue> read_due_queues(const pg::result& rows);
+due_queues read_due_queues(const pg::result& rows);
 
 /** Instances, their histories and their tasks in one schema of a database.
  *

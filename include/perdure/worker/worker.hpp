@@ -40,8 +40,9 @@ public:
     /// of it. A task whose worker died is claimed by another when it has passed. Default: 10 s; at
     /// least 100 ms.
     worker_options& lease(std::chrono::milliseconds duration);
-    /// How long a task that cannot be run here (no implementation, other code than its history's)
-    /// waits before it is tried again; doubled each time up to a hundred times. Default: 1 s.
+    /// How long a task that cannot be run here waits before it is tried again; doubled each time,
+    /// up to eight times where an implementation is missing, up to a hundred times where the code
+    /// fails on its history. Default: 1 s.
     worker_options& hand_back_delay(std::chrono::milliseconds delay);
 
     const std::vector<std::string>& queues() const noexcept { return queues_; }

@@ -1,4 +1,5 @@
--- The earliest visible_at of every queue that has tasks. Each recursion steps to the next (queue, priority) of
+-- The database's clock, and the earliest visible_at of every queue that has tasks; one row of nulls but for the
+-- clock when there is none. Each recursion steps to the next (queue, priority) of
 -- the index, so the cost is that of as many index probes as there are pairs.
 with recursive workflow_heads as (
     (
@@ -35,11 +36,16 @@ activity_heads as (
         order by queue, priority, visible_at
         limit 1
     ) as next
+),
+heads as (
+    select false as activities, queue, min(visible_at) as visible_at
+    from workflow_heads
+    group by queue
+    union all
+    select true, queue, min(visible_at)
+    from activity_heads
+    group by queue
 )
-select false as activities, queue, min(visible_at)
-from workflow_heads
-group by queue
-union all
-select true, queue, min(visible_at)
-from activity_heads
-group by queue
+select clock_timestamp(), heads.activities, heads.queue, heads.visible_at
+from (select) as always
+left join heads on true
