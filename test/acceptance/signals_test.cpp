@@ -116,12 +116,12 @@ TEST_CASE("signals that a run did not receive reach the next run of its chain")
             auto started = co_await here.client().start(chain(""));
             for (const char* each : {"a", "b", "c"}) co_await started.signal(word, each);
             here.start_all(); // all three are there in the first run already
-            std::string all = co_await started.result();
+            std::string received = co_await started.result();
             const auto state = co_await started.state();
             CHECK(state.run == 3);
             const auto first = co_await started.history(1);
             CHECK(first.back().type == event_type::workflow_continued);
-            co_return all;
+            co_return received;
         });
         CHECK(all == "abc");
     }
