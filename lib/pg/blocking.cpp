@@ -43,27 +43,32 @@ private:
     asio::thread_pool threads_{1};
 };
 
+/// What the thread and the waiting coroutine share. It may end anywhere, even after the executor's
+/// context, in the queue of a thread that was stopped; so it owns nothing of that context.
 struct job
 {
-    job(const asio::any_io_executor& executor, std::function<void()> w)
-        : work{std::move(w)}, ended{executor}
-    {}
-
     std::function<void()> work;
-    asio::steady_timer ended; ///< Cancelled when `work` ended.
     std::exception_ptr failure;
-    bool done = false; ///< Only the executor's side touches it.
     std::atomic<bool> given_up{false};
+    bool done = false;                     ///< Only the executor's side touches it.
+    asio::steady_timer* waiting = nullptr; ///< Cancelled when `work` ended; the executor's side's.
 };
 
 /// The wait for a job, given up when its coroutine ends in whatever way.
 class job_wait
 {
 public:
-    explicit job_wait(std::shared_ptr<job> j) noexcept : job_{std::move(j)} {}
+    job_wait(std::shared_ptr<job> j, asio::steady_timer& ended) noexcept : job_{std::move(j)}
+    {
+        job_->waiting = &ended;
+    }
     job_wait(const job_wait&) = delete;
     job_wait& operator=(const job_wait&) = delete;
-    ~job_wait() { job_->given_up = true; }
+    ~job_wait()
+    {
+        job_->given_up = true;
+        job_->waiting = nullptr;
+    }
 
 private:
     std::shared_ptr<job> job_;
@@ -82,8 +87,10 @@ asio::awaitable<bool> run_blocking(
     std::chrono::steady_clock::time_point deadline)
 {
     auto executor = co_await asio::this_coro::executor;
-    auto j = std::make_shared<job>(executor, std::move(work));
-    j->ended.expires_at(deadline);
+    auto j = std::make_shared<job>();
+    j->work = std::move(work);
+    asio::steady_timer ended{executor, deadline};
+    const job_wait waiting{j, ended};
     auto on_thread = [j, executor]() mutable {
         try {
             if (!j->given_up) j->work();
@@ -93,18 +100,17 @@ asio::awaitable<bool> run_blocking(
         // The last reference goes along, so that what the job owns ends on the executor.
         asio::post(executor, [finished = std::move(j)] {
             finished->done = true;
-            finished->ended.cancel();
+            if (finished->waiting) finished->waiting->cancel();
         });
     };
-    const job_wait waiting{j};
     asio::post(blocking, std::move(on_thread));
-    boost::system::error_code ended;
-    co_await j->ended.async_wait(asio::redirect_error(asio::use_awaitable, ended));
+    boost::system::error_code interrupted;
+    co_await ended.async_wait(asio::redirect_error(asio::use_awaitable, interrupted));
     if (j->done) {
         if (j->failure) std::rethrow_exception(j->failure);
         co_return true;
     }
-    if (ended) throw boost::system::system_error{asio::error::operation_aborted};
+    if (interrupted) throw boost::system::system_error{asio::error::operation_aborted};
     co_return false;
 }
 

@@ -9,6 +9,7 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/redirect_error.hpp>
+#include <boost/asio/thread_pool.hpp>
 
 #include <doctest/doctest.h>
 
@@ -142,6 +143,21 @@ TEST_CASE("connecting is cancelled at once and leaves the pool's place free")
         const auto ended = co_await cancel_after(operation(), 20ms);
         CHECK(ended == asio::error::operation_aborted);
         CHECK(pool.size() == 0);
+    });
+}
+
+TEST_CASE("connecting is cancelled at once, even in the middle of a call that blocks")
+{
+    asio::thread_pool blocked{1};
+    blocked.stop(); // what is given to it never ends
+    pg::connection_options options = test::test_connection();
+    options.blocking_executor(blocked.get_executor());
+    test::run([&]() -> asio::awaitable<void> {
+        const auto operation = [&]() -> asio::awaitable<void> {
+            co_await pg::connection::connect(options);
+        };
+        const auto ended = co_await cancel_after(operation(), 1ms);
+        CHECK(ended == asio::error::operation_aborted);
     });
 }
 

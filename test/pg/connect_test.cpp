@@ -68,7 +68,7 @@ TEST_CASE("what the connection string names wins over the library's choice")
     });
 }
 
-TEST_CASE("blocking calls run on the executor that was given for them")
+TEST_CASE("blocking calls run on the executor that was given for them, and nowhere else")
 {
     asio::thread_pool threads{1};
     asio::io_context io{1};
@@ -78,7 +78,11 @@ TEST_CASE("blocking calls run on the executor that was given for them")
         pg::connection c = co_await pg::connection::connect(options);
         CHECK(c.usable());
     });
+    threads.stop();
     threads.join();
+    options.connect_timeout(20ms);
+    const pg::error e = failure_to_connect(options);
+    CHECK(e.code() == pg::errc::connect_timed_out);
 }
 
 TEST_CASE("an idle connection leaves nothing pending on its executor")
