@@ -80,7 +80,7 @@ class arg : public detail::encoded_argument
 public:
     template <class From>
         requires(!std::is_base_of_v<detail::encoded_argument, std::remove_cvref_t<From>>)
-    arg(From&& value) // NOLINT: implicit by design, and never copied from its own type
+    arg(From&& value) // implicit by design, and never copied from its own type
     {
         static_assert(
             payload_type<T>, "perdure: this argument's type cannot be encoded; describe it with "
