@@ -6,7 +6,7 @@ namespace perdure::store {
 
 namespace {
 
-constexpr std::array<std::string_view, 3> names{"running", "completed", "failed"};
+constexpr std::array<std::string_view, 4> names{"running", "completed", "failed", "cancelled"};
 
 } // namespace
 

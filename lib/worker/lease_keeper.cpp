@@ -149,6 +149,7 @@ void lease_keeper::note(
     // Meanwhile it may have ended, be about to, or have gone on under another token.
     if (found == of(kind).end() || found->second.token != token || found->second.settling) return;
     switch (outcome) {
+    case store::extension::cancelled:
     case store::extension::held: found->second.asked = asked; return;
     case store::extension::busy: return;
     case store::extension::lost: break;

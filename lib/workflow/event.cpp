@@ -8,13 +8,13 @@ namespace perdure {
 
 namespace {
 
-constexpr std::array<std::string_view, 13> names = {
-    "workflow_started",  "workflow_task", "activity_scheduled", "activity_completed",
-    "activity_failed",   "timer_started", "timer_fired",        "timer_cancelled",
-    "signal_received",   "side_effect",   "workflow_completed", "workflow_failed",
-    "workflow_continued"};
+constexpr std::array<std::string_view, 16> names = {
+    "workflow_started",   "workflow_task",    "activity_scheduled", "activity_completed",
+    "activity_failed",    "timer_started",    "timer_fired",        "timer_cancelled",
+    "signal_received",    "side_effect",      "workflow_completed", "workflow_failed",
+    "workflow_continued", "cancel_requested", "activity_cancelled", "workflow_cancelled"};
 
-static_assert(names.size() == static_cast<std::size_t>(event_type::workflow_continued) + 1);
+static_assert(names.size() == static_cast<std::size_t>(event_type::workflow_cancelled) + 1);
 
 } // namespace
 
@@ -39,13 +39,16 @@ bool is_command(event_type type) noexcept
     case event_type::side_effect:
     case event_type::workflow_completed:
     case event_type::workflow_failed:
-    case event_type::workflow_continued: return true;
+    case event_type::workflow_continued:
+    case event_type::activity_cancelled:
+    case event_type::workflow_cancelled: return true;
     case event_type::workflow_started:
     case event_type::workflow_task:
     case event_type::activity_completed:
     case event_type::activity_failed:
     case event_type::timer_fired:
-    case event_type::signal_received: return false;
+    case event_type::signal_received:
+    case event_type::cancel_requested: return false;
     }
     return false;
 }

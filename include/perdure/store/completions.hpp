@@ -40,6 +40,9 @@ struct workflow_completion
     std::vector<std::int64_t> consumed; ///< numbers of the arrived events that `events` holds
     std::vector<event> events;          ///< to append
     std::vector<scheduled_activity> activities;
+    /// Operations of activities, scheduled earlier, that are no longer wanted: those that nobody
+    /// runs are deleted, the others learn of it with their next extension.
+    std::vector<std::int32_t> cancelled_activities;
     std::optional<timestamp> next_timer;
     std::optional<perdure::finish> finish;
     /// The new lease of a task that goes on.

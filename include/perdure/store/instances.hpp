@@ -68,10 +68,11 @@ enum class instance_status : std::int16_t
 {
     running = 0,
     completed = 1,
-    failed = 2
+    failed = 2,
+    cancelled = 3
 };
 
-/// `running`, `completed` or `failed`.
+/// `running`, `completed`, `failed` or `cancelled`.
 std::string_view to_string(instance_status) noexcept;
 
 /// The status of such a name; nothing for any other text.
@@ -109,7 +110,7 @@ struct list_request
 struct instance_result
 {
     instance_key instance{};
-    enum finish::kind kind = finish::kind::completed; ///< completed or failed
+    enum finish::kind kind = finish::kind::completed; ///< completed, failed or cancelled
     payload data;                                     ///< the result, or the failure document
 };
 

@@ -105,7 +105,8 @@ struct activity_lease
 /// What an extension came to.
 enum class extension
 {
-    held, ///< the lease is extended
+    held,      ///< the lease is extended
+    cancelled, ///< the lease is extended, but the activity is no longer wanted: it should stop
     lost, ///< the row is gone or has another token: somebody else has the task, or it is completed
     busy  ///< another transaction is changing the row just now (perhaps the holder's own
           ///< completion); nothing was changed, and the lease runs on as it was

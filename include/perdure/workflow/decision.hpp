@@ -31,12 +31,14 @@ struct finish
     {
         completed, ///< data is the result
         failed,    ///< data is the failure document
+        cancelled, ///< ended by its cancellation; data is the failure document
         continued  ///< the next run's workflow and arguments are in workflow and data
     } kind = kind::completed;
     payload data;
     std::string workflow;       ///< only for continued
-    std::vector<event> carried; ///< only for continued: signals that were not received, for the
-                                ///< next run's history, right after its workflow_started
+    std::vector<event> carried; ///< only for continued: signals that were not received and a
+                                ///< cancellation that was not seen, for the next run's history,
+                                ///< right after its workflow_started
 };
 
 /** The outcome of \ref replayer::activate, to be stored in one transaction, or not at all.
@@ -47,7 +49,9 @@ struct decision
 {
     std::vector<event> events; ///< to append, in history order, those that arrived included
     std::vector<scheduled_activity> activities; ///< to be run
-    std::optional<timestamp> next_timer;        ///< the earliest timer still waited for
+    /// Operations of activities, scheduled by earlier activations, that are no longer wanted.
+    std::vector<std::int32_t> cancelled_activities;
+    std::optional<timestamp> next_timer; ///< the earliest timer still waited for
     std::optional<perdure::finish>
         finish; ///< set when the run has ended; nothing is waited for then
 };

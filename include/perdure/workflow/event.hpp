@@ -31,8 +31,12 @@ enum class event_type : std::uint8_t
     side_effect,        ///< command: a value computed once, in data
     workflow_completed, ///< command, the last one: the result, in data
     workflow_failed,    ///< command, the last one: the failure document, in data
-    workflow_continued  ///< command, the last one: the next run's workflow (name) and arguments
+    workflow_continued, ///< command, the last one: the next run's workflow (name) and arguments
                         ///< (data)
+    cancel_requested,   ///< arrives: somebody asked the instance to end
+    activity_cancelled, ///< command: the activity of this operation is no longer wanted
+    workflow_cancelled  ///< command, the last one: the cancellation left the code; its failure
+                        ///< document, in data
 };
 
 /// The durable name of an event type, for example `activity_scheduled`.
