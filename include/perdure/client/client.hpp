@@ -2,6 +2,7 @@
 #pragma once
 
 #include <perdure/client/instance.hpp>
+#include <perdure/config.hpp>
 #include <perdure/engine/engine.hpp>
 #include <perdure/store/types.hpp>
 #include <perdure/workflow/workflow.hpp>
@@ -23,7 +24,7 @@ namespace perdure {
 /// its work is done makes its client inside its main coroutine.
 ///
 /// Thread safety and lifetime: as the engine's.
-class client
+class PERDURE_DECL client
 {
 public:
     explicit client(engine& on);

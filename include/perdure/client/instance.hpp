@@ -1,6 +1,7 @@
 // A handle on one id's life: signal it, look at it, await its result.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/store/types.hpp>
 #include <perdure/workflow/argument.hpp>
 #include <perdure/workflow/encode.hpp>
@@ -23,7 +24,7 @@ class client_core;
 ///
 /// Handles keep what they need of the engine alive, but not the engine: once that is destroyed
 /// their operations fail. All operations run on the engine's executor.
-class untyped_instance
+class PERDURE_DECL untyped_instance
 {
 public:
     untyped_instance(

@@ -2,6 +2,8 @@
 // and what to do.
 #pragma once
 
+#include <perdure/config.hpp>
+
 #include <boost/system/error_category.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
@@ -25,7 +27,7 @@ enum class errc
 };
 
 /// The category of `errc`, named `"perdure.dev"`.
-const boost::system::error_category& category() noexcept;
+PERDURE_DECL const boost::system::error_category& category() noexcept;
 
 /// Makes an `errc` an `error_code`.
 inline boost::system::error_code make_error_code(errc code) noexcept
@@ -34,7 +36,7 @@ inline boost::system::error_code make_error_code(errc code) noexcept
 }
 
 /// Thrown by everything in `perdure::dev`.
-class error : public boost::system::system_error
+class PERDURE_DECL error : public boost::system::system_error
 {
 public:
     /// \param code what went wrong.

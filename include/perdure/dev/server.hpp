@@ -2,6 +2,7 @@
 // nothing to configure, nothing left behind.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/dev/server_options.hpp>
 
 #include <sys/types.h>
@@ -37,7 +38,7 @@ enum class stop_mode
 ///
 /// All functions block, so none belongs on an executor's thread. They are not thread-safe. Whatever
 /// they throw is a `perdure::dev::error` whose `what()` is one sentence.
-class server
+class PERDURE_DECL server
 {
 public:
     /// Sets up the cluster if there is none yet, starts it, and returns when it accepts connections

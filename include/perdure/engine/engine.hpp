@@ -2,6 +2,7 @@
 // notifications, the wake hub, the logger, and the defaults.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/engine/logger.hpp>
 #include <perdure/workflow/defaults.hpp>
 
@@ -19,7 +20,7 @@ class engine_core;
 
 /// How an engine is set up. Every setting has a default that suits a service; setters return
 /// `*this`.
-class engine_options
+class PERDURE_DECL engine_options
 {
 public:
     /// The PostgreSQL schema that holds this installation's tables, at most 63 bytes. Default:
@@ -92,7 +93,7 @@ private:
 ///
 /// Threads: one, for the calls of libpq that cannot be made without blocking (name resolution and
 /// connecting).
-class engine
+class PERDURE_DECL engine
 {
 public:
     /// \param context the execution context to run on, by one thread.

@@ -2,6 +2,8 @@
 // goes to the one function that the engine was given.
 #pragma once
 
+#include <perdure/config.hpp>
+
 #include <functional>
 #include <span>
 #include <string>
@@ -21,7 +23,7 @@ enum class log_level
 };
 
 /// The level's name in lower case: `"debug"`, `"info"`, `"warning"`, `"error"`.
-std::string_view to_string(log_level level) noexcept;
+PERDURE_DECL std::string_view to_string(log_level level) noexcept;
 
 /// One named particular of a message, such as `instance = checkout-17`.
 struct log_field
@@ -40,6 +42,6 @@ using logger = std::function<void(log_level, std::string_view message, std::span
 /// A logger that writes one line a message, `level message name=value …`, to standard error. Values
 /// with spaces or line breaks are quoted, the breaks written as `\n`.
 /// \param least the lowest level that is written.
-logger stderr_logger(log_level least = log_level::warning);
+PERDURE_DECL logger stderr_logger(log_level least = log_level::warning);
 
 } // namespace perdure

@@ -1,6 +1,7 @@
 // One session with a PostgreSQL server, for coroutines.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/pg/connection_options.hpp>
 #include <perdure/pg/notification.hpp>
 #include <perdure/pg/pipeline.hpp>
@@ -24,7 +25,7 @@ namespace perdure::pg {
 /// Cancellation (`terminal`, or any type that the coroutine accepts) ends an operation with
 /// `boost::asio::error::operation_aborted`. If something had been sent the connection is unusable
 /// from then on, since its state on the server is unknown; if nothing had, it is as before.
-class connection
+class PERDURE_DECL connection
 {
 public:
     /// Connects. Never blocks the executor: names, TLS and authentication run elsewhere, see

@@ -2,6 +2,8 @@
 // server's own words.
 #pragma once
 
+#include <perdure/config.hpp>
+
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
 
@@ -33,10 +35,10 @@ enum class errc
 };
 
 /// The category of `errc`, named "perdure.pg".
-const boost::system::error_category& category() noexcept;
+PERDURE_DECL const boost::system::error_category& category() noexcept;
 
 /// Makes `errc` usable wherever an `error_code` is.
-boost::system::error_code make_error_code(errc) noexcept;
+PERDURE_DECL boost::system::error_code make_error_code(errc) noexcept;
 
 /// What the server said about an error or a notice, field by field. All empty when it said nothing.
 struct diagnostics
@@ -57,7 +59,7 @@ struct diagnostics
 /// server error that sentence contains the server's message, SQLSTATE, detail and hint.
 /// Cancellation is not one of these: a cancelled operation throws `boost::system::system_error`
 /// with `boost::asio::error::operation_aborted`.
-class error : public boost::system::system_error
+class PERDURE_DECL error : public boost::system::system_error
 {
 public:
     /// `what` is kept as it is.
@@ -82,7 +84,7 @@ private:
 };
 
 /// The sentence for a server error: message, SQLSTATE, detail and hint.
-std::string describe(const diagnostics&);
+PERDURE_DECL std::string describe(const diagnostics&);
 
 } // namespace perdure::pg
 

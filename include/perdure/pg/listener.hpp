@@ -2,6 +2,7 @@
 // renewed.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/pg/connection_options.hpp>
 #include <perdure/pg/error.hpp>
 #include <perdure/pg/notification.hpp>
@@ -88,7 +89,7 @@ private:
 ///
 /// Handlers are set before `run`, are called on its executor and must not throw. Everything runs on
 /// one executor that does not run handlers in parallel.
-class listener
+class PERDURE_DECL listener
 {
 public:
     listener(boost::asio::any_io_executor executor, listener_options options);

@@ -2,6 +2,7 @@
 // remembers them.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/pg/connection.hpp>
 #include <perdure/pg/value.hpp>
 
@@ -26,7 +27,7 @@ struct migration_file
 };
 
 /// A version of a library: up to three numbers, compared number by number.
-class library_version
+class PERDURE_DECL library_version
 {
 public:
     /// Reads `1`, `1.2` or `1.2.3`; throws `error` with errc::bad_value for anything else.
@@ -68,7 +69,7 @@ struct migration_status
 ///
 /// It needs a session of its own: not through a transaction-pooling proxy. Its operations must not
 /// be cancelled half way and go on: the connection is unusable then.
-class migrator
+class PERDURE_DECL migrator
 {
 public:
     /// `files`: any range of things with `name` and `text`. Throws `error` with errc::bad_value

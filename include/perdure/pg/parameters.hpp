@@ -2,6 +2,7 @@
 // outlive the call.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/pg/value.hpp>
 
 #include <concepts>
@@ -20,7 +21,7 @@ namespace perdure::pg {
 /// `std::span<const std::byte>` (bytea) · `timestamp` (timestamptz) · `std::chrono::milliseconds`
 /// (int8) · `boost::uuids::uuid` (uuid) · `std::optional<T>` (T or null) · `std::vector<T>`,
 /// `std::span<const T>` (one-dimensional array; elements may be optional).
-class parameters
+class PERDURE_DECL parameters
 {
 public:
     /// Where an argument lies: its type and its bytes in `data()`; a length of -1 is null.

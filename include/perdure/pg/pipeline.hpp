@@ -1,6 +1,7 @@
 // Statements that travel together: one network round trip, one answer each.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/pg/error.hpp>
 #include <perdure/pg/parameters.hpp>
 #include <perdure/pg/result.hpp>
@@ -16,7 +17,7 @@ namespace perdure::pg {
 /// Statements that are sent in one round trip, in the order they were added. Without `begin` they
 /// form one implicit transaction. Arguments are encoded when they are added; nothing they refer to
 /// need live longer.
-class pipeline
+class PERDURE_DECL pipeline
 {
 public:
     /// One statement and its arguments.

@@ -1,6 +1,7 @@
 // A bounded set of connections that coroutines share.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/pg/connection.hpp>
 
 #include <boost/asio/any_io_executor.hpp>
@@ -63,7 +64,7 @@ class pool_state;
 
 /// A connection lent by a pool; goes back when this is destroyed. One that is not clean (lost,
 /// cancelled half way, in a transaction) is dropped instead. May outlive the pool.
-class pooled_connection
+class PERDURE_DECL pooled_connection
 {
 public:
     pooled_connection(std::shared_ptr<detail::pool_state> pool, pg::connection lent) noexcept;
@@ -85,7 +86,7 @@ private:
 /// Connections to one server, made when they are needed. Everything runs on the pool's executor,
 /// which must not run handlers in parallel. Idle connections leave nothing pending there.
 /// Destroying the pool closes it; coroutines that wait in it end with errc::closed.
-class pool
+class PERDURE_DECL pool
 {
 public:
     pool(boost::asio::any_io_executor executor, pool_options options);

@@ -1,6 +1,7 @@
 // What a statement returned: rows of typed columns, read on demand from the received bytes.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/pg/value.hpp>
 
 #include <cstddef>
@@ -23,7 +24,7 @@ class typed_rows;
 
 /// The rows of a statement, or none, and the number of rows it changed. Cheap to copy; copies share
 /// the rows.
-class result
+class PERDURE_DECL result
 {
 public:
     /// A result without rows or columns.

@@ -1,6 +1,8 @@
 // One SQL statement, which each connection prepares when it first meets it.
 #pragma once
 
+#include <perdure/config.hpp>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,7 +13,7 @@ namespace perdure::pg {
 /// member): its name is derived from its text, so that equal texts share one prepared statement of
 /// a connection. A connection keeps up to 1,000 prepared statements; what comes later is sent
 /// unprepared. Copies share the text.
-class statement
+class PERDURE_DECL statement
 {
 public:
     /// `sql` is one statement, without a semicolon; nothing is checked before it reaches a server.

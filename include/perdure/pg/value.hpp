@@ -2,6 +2,8 @@
 // `detail::codec` is defined for it; the bodies that need no template are in value.cpp.
 #pragma once
 
+#include <perdure/config.hpp>
+
 #include <boost/uuid/uuid.hpp>
 
 #include <chrono>
@@ -62,34 +64,34 @@ enum class oid : std::uint32_t
 };
 
 /// The type's name in SQL, or `type <number>` for one this library does not know.
-std::string to_string(oid);
+PERDURE_DECL std::string to_string(oid);
 
 namespace detail {
 
-void write_integer(bytes& out, std::int64_t value, std::size_t width);
-void write_double(bytes& out, double value);
-void write_bytes(bytes& out, std::span<const std::byte> value);
-void write_timestamp(bytes& out, timestamp value);
-void patch_int32(bytes& out, std::size_t offset, std::int32_t value);
+PERDURE_DECL void write_integer(bytes& out, std::int64_t value, std::size_t width);
+PERDURE_DECL void write_double(bytes& out, double value);
+PERDURE_DECL void write_bytes(bytes& out, std::span<const std::byte> value);
+PERDURE_DECL void write_timestamp(bytes& out, timestamp value);
+PERDURE_DECL void patch_int32(bytes& out, std::size_t offset, std::int32_t value);
 
-std::int64_t read_integer(
+PERDURE_DECL std::int64_t read_integer(
     std::span<const std::byte> data, std::int64_t least, std::int64_t greatest);
-bool read_boolean(std::span<const std::byte> data);
-double read_double(std::span<const std::byte> data);
-timestamp read_timestamp(std::span<const std::byte> data);
-boost::uuids::uuid read_uuid(std::span<const std::byte> data);
+PERDURE_DECL bool read_boolean(std::span<const std::byte> data);
+PERDURE_DECL double read_double(std::span<const std::byte> data);
+PERDURE_DECL timestamp read_timestamp(std::span<const std::byte> data);
+PERDURE_DECL boost::uuids::uuid read_uuid(std::span<const std::byte> data);
 
-bool is_integer(oid) noexcept;
-bool is_text(oid) noexcept;
+PERDURE_DECL bool is_integer(oid) noexcept;
+PERDURE_DECL bool is_text(oid) noexcept;
 
-[[noreturn]] void throw_unexpected_null();
+[[noreturn]] PERDURE_DECL void throw_unexpected_null();
 
 /// Writes the header of a one-dimensional array with `size` elements.
-void write_array_header(bytes& out, oid element, std::size_t size);
+PERDURE_DECL void write_array_header(bytes& out, oid element, std::size_t size);
 
 /// Walks a received array; throws errc::bad_value when it has more than one dimension or is cut
 /// short.
-class array_reader
+class PERDURE_DECL array_reader
 {
 public:
     explicit array_reader(std::span<const std::byte> data);
@@ -277,7 +279,7 @@ struct codec<boost::uuids::uuid>
 };
 
 /// The oid of an element of this array type, or `oid::none`.
-oid element_of(oid array) noexcept;
+PERDURE_DECL oid element_of(oid array) noexcept;
 
 template <class T>
 struct element_codec

@@ -2,6 +2,7 @@
 // whoever waits.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/store/identifiers.hpp>
 
 #include <perdure/pg/error.hpp>
@@ -24,7 +25,7 @@ struct announced_queue
 
 /// What changed in one commit. It says where to look, never what is there: a receiver looks at the
 /// database.
-struct announcement
+struct PERDURE_DECL announcement
 {
     std::vector<announced_queue> workflow_queues; ///< each queue at most once
     std::vector<announced_queue> activity_queues; ///< each queue at most once
@@ -56,14 +57,14 @@ inline constexpr std::size_t maximum_announcement = 7'900;
  *  The triggers on the task tables write the same. What would be longer than
  *  `maximum_announcement` becomes `e`.
  */
-std::string encode(const announcement& what);
+PERDURE_DECL std::string encode(const announcement& what);
 
 /// Reads what `encode` or a trigger wrote, ignoring members it does not know. Nothing when it is
 /// anything else: everybody should look then.
-std::optional<announcement> decode_announcement(std::string_view text);
+PERDURE_DECL std::optional<announcement> decode_announcement(std::string_view text);
 
 /// Tells others of commits. The store calls it on its executor; it must outlive the store.
-class announcer
+class PERDURE_DECL announcer
 {
 public:
     virtual ~announcer();

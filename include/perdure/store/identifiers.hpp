@@ -1,6 +1,8 @@
 // What names an instance and a claim inside the store.
 #pragma once
 
+#include <perdure/config.hpp>
+
 #include <cstdint>
 
 namespace perdure::store {
@@ -20,6 +22,6 @@ enum class claim_token : std::int64_t
 
 /// Draws a token: 64 random bits from the system, never 0. Throws std::exception when the system
 /// has none.
-claim_token draw_token();
+PERDURE_DECL claim_token draw_token();
 
 } // namespace perdure::store

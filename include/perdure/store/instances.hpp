@@ -1,6 +1,7 @@
 // What clients ask for and get: instances, signals, states and results.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/store/identifiers.hpp>
 
 #include <perdure/workflow/decision.hpp>
@@ -73,10 +74,10 @@ enum class instance_status : std::int16_t
 };
 
 /// `running`, `completed`, `failed` or `cancelled`.
-std::string_view to_string(instance_status) noexcept;
+PERDURE_DECL std::string_view to_string(instance_status) noexcept;
 
 /// The status of such a name; nothing for any other text.
-std::optional<instance_status> parse_instance_status(std::string_view name) noexcept;
+PERDURE_DECL std::optional<instance_status> parse_instance_status(std::string_view name) noexcept;
 
 /// What is known of an instance.
 struct instance_state

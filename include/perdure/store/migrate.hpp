@@ -1,6 +1,7 @@
 // Makes a schema ready for this library, with the migrations it carries.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/pg/connection.hpp>
 #include <perdure/pg/migrator.hpp>
 
@@ -17,7 +18,7 @@ inline constexpr std::string_view library_version = "0.1.0";
 
 /// The migrations of the store for one schema. Throws pg::error (errc::bad_value) when the schema's
 /// name cannot be one.
-pg::migrator make_migrator(std::string schema);
+PERDURE_DECL pg::migrator make_migrator(std::string schema);
 
 /** Creates the schema, or brings it up to date, and returns what was applied: nothing when it was
  *  up to date already. Several processes may call it at once.
@@ -26,7 +27,7 @@ pg::migrator make_migrator(std::string schema);
  *      transactions.
  *  \throws pg::error as pg::migrator::up.
  */
-boost::asio::awaitable<std::vector<pg::applied_migration>> migrate(
+PERDURE_DECL boost::asio::awaitable<std::vector<pg::applied_migration>> migrate(
     pg::connection& session, std::string schema);
 
 } // namespace perdure::store

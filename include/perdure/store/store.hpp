@@ -1,6 +1,7 @@
 // The durable task protocol: every statement of the library, behind typed operations on batches.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/store/types.hpp>
 
 #include <perdure/pg/pool.hpp>
@@ -37,7 +38,7 @@ struct due_queues
 };
 
 /// Reads the rows of `store::safety_statement`. Throws pg::error (errc::bad_value) for others.
-due_queues read_due_queues(const pg::result& rows);
+PERDURE_DECL due_queues read_due_queues(const pg::result& rows);
 
 /** Instances, their histories and their tasks in one schema of a database.
  *
@@ -60,7 +61,7 @@ due_queues read_due_queues(const pg::result& rows);
  *  Thread safety: none; all of it runs on the pool's executor. The pool and the announcer must
  *  outlive the store and its operations, the store its operations.
  */
-class store
+class PERDURE_DECL store
 {
 public:
     /// Does no I/O.

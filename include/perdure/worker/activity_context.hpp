@@ -1,6 +1,7 @@
 // What an activity knows about the attempt it is.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/event.hpp>
 
 #include <cstdint>
@@ -22,7 +23,7 @@ struct activity_info
 
 /// Handed to every activity as its first parameter; a pointer inside, passed by value. Valid until
 /// the activity has returned.
-class activity_context
+class PERDURE_DECL activity_context
 {
 public:
     explicit activity_context(const activity_info& info) noexcept : info_{&info} {}

@@ -2,6 +2,7 @@
 // what came of them.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/engine/engine.hpp>
 #include <perdure/worker/activity_implementation.hpp>
 #include <perdure/workflow/implementation.hpp>
@@ -20,7 +21,7 @@ namespace perdure {
 class worker_core;
 
 /// How a worker is set up; setters return `*this`.
-class worker_options
+class PERDURE_DECL worker_options
 {
 public:
     /// The queues to serve, at least one; each name at most 100 characters of `A-Za-z0-9-_./`.
@@ -71,7 +72,7 @@ private:
 /// the instance's state says what is missing.
 ///
 /// Thread safety and lifetime: as the engine's.
-class worker
+class PERDURE_DECL worker
 {
 public:
     /// \throws error `errc::invalid_argument`: no queue, a queue's name that is not allowed, no

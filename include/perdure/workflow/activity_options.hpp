@@ -1,6 +1,7 @@
 // How an activity is run: where, how long, how often.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/defaults.hpp>
 
 #include <chrono>
@@ -16,7 +17,7 @@ namespace perdure {
  * called on. Setters throw error (errc::invalid_argument) for a value that makes no sense, which
  * changes nothing.
  */
-class activity_options
+class PERDURE_DECL activity_options
 {
 public:
     /// The queue whose workers run the activity; nothing: the queue of the workflow.

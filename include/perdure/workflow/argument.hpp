@@ -2,6 +2,7 @@
 // with its type is said there, in one sentence.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/encode.hpp>
 
 #include <cstddef>
@@ -33,12 +34,13 @@ private:
 };
 
 /// Runs `write` on the value and keeps its text, or the sentence of the error it threw.
-encoded_argument encode_argument(const void* value, void (*write)(payload_writer&, const void*));
+PERDURE_DECL encoded_argument
+encode_argument(const void* value, void (*write)(payload_writer&, const void*));
 
 /// Makes the JSON array of a call's arguments. `what` and `name` say whose they are in the errors:
 /// errc::malformed_payload for an argument that could not be encoded, errc::payload_too_large for
 /// all together.
-payload join_arguments(
+PERDURE_DECL payload join_arguments(
     std::string_view what, std::string_view name, std::span<encoded_argument* const> arguments);
 
 /// The same for a parameter pack.
@@ -50,7 +52,8 @@ payload join_arguments(std::string_view what, std::string_view name, A&... argum
 }
 
 /// Checks one encoded value; the errors of join_arguments.
-payload single_argument(std::string_view what, std::string_view name, encoded_argument& argument);
+PERDURE_DECL payload
+single_argument(std::string_view what, std::string_view name, encoded_argument& argument);
 
 template <class To, class From>
 concept loses_value =

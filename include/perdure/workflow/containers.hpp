@@ -1,6 +1,7 @@
 // Conversions of the standard library's containers and of UUIDs.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/conversion.hpp>
 
 #include <boost/uuid/uuid.hpp>
@@ -218,7 +219,7 @@ struct conversion<std::variant<T...>>
 
 /// The 36 characters of a UUID.
 template <>
-struct conversion<boost::uuids::uuid>
+struct PERDURE_DECL conversion<boost::uuids::uuid>
 {
     static void write(payload_writer& to, const boost::uuids::uuid& value);
     static boost::uuids::uuid read(const payload_reader& from);

@@ -2,6 +2,7 @@
 // goes through here, and so through its history.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/activity.hpp>
 #include <perdure/workflow/argument.hpp>
 #include <perdure/workflow/instance_info.hpp>
@@ -45,12 +46,13 @@ private:
     F function_;
 };
 
-std::shared_ptr<operation_state> make_activity(runtime&, untyped_activity_call);
-std::shared_ptr<operation_state> make_timer(runtime&, std::chrono::microseconds);
-std::shared_ptr<operation_state> make_receive(runtime&, std::string_view signal);
-std::shared_ptr<operation_state> make_side_effect(runtime&, std::unique_ptr<side_effect_function>);
-std::shared_ptr<operation_state> make_continuation(runtime&, untyped_workflow_call);
-void start(operation_state&);
+PERDURE_DECL std::shared_ptr<operation_state> make_activity(runtime&, untyped_activity_call);
+PERDURE_DECL std::shared_ptr<operation_state> make_timer(runtime&, std::chrono::microseconds);
+PERDURE_DECL std::shared_ptr<operation_state> make_receive(runtime&, std::string_view signal);
+PERDURE_DECL std::shared_ptr<operation_state> make_side_effect(
+    runtime&, std::unique_ptr<side_effect_function>);
+PERDURE_DECL std::shared_ptr<operation_state> make_continuation(runtime&, untyped_workflow_call);
+PERDURE_DECL void start(operation_state&);
 
 } // namespace detail
 
@@ -64,7 +66,7 @@ void start(operation_state&);
 ///
 /// No function but what is awaited waits. All times are durable: they are kept by the database, in
 /// no process.
-class context
+class PERDURE_DECL context
 {
 public:
     /// For the library.

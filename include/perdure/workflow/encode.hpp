@@ -1,6 +1,7 @@
 // Values to payloads and back.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/containers.hpp>
 #include <perdure/workflow/conversion.hpp>
 #include <perdure/workflow/described.hpp>
@@ -38,19 +39,19 @@ T decode(const payload& from)
 namespace detail {
 
 /// Parses a call's arguments; in the error their owner and signature stand before the sentence.
-payload_document parse_arguments(
-    const payload& from, std::string_view what, std::string_view signature);
+PERDURE_DECL payload_document
+parse_arguments(const payload& from, std::string_view what, std::string_view signature);
 
 /// Checks that `arguments` is an array that can stand for `count` parameters, of which those from
 /// `required` on may be missing; throws error errc::malformed_payload: `<what>: expected
 /// <signature>, found array of 2`.
-void check_arguments(
+PERDURE_DECL void check_arguments(
     std::string_view what, std::string_view signature, const payload_reader& arguments,
     std::size_t required, std::size_t count);
 
 /// Throws the error in flight again with `<what>: expected <signature>, argument <index + 1>`
 /// before its sentence.
-[[noreturn]] void rethrow_argument_error(
+[[noreturn]] PERDURE_DECL void rethrow_argument_error(
     std::string_view what, std::string_view signature, std::size_t index);
 
 /// `(shop::order, string)`

@@ -1,6 +1,8 @@
 // The errors of durable workflows: one code for each kind, one exception that carries it.
 #pragma once
 
+#include <perdure/config.hpp>
+
 #include <boost/system/error_category.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
@@ -34,15 +36,15 @@ enum class errc
 };
 
 /// The category of \ref errc.
-const boost::system::error_category& error_category() noexcept;
+PERDURE_DECL const boost::system::error_category& error_category() noexcept;
 
 /// An error code of \ref error_category.
-boost::system::error_code make_error_code(errc) noexcept;
+PERDURE_DECL boost::system::error_code make_error_code(errc) noexcept;
 
 /** The exception of the library. `code()` is its kind, `what()` one sentence that names the thing
  * and says what to do; unlike in its base the sentence is not followed by the category's own words.
  */
-class error : public boost::system::system_error
+class PERDURE_DECL error : public boost::system::system_error
 {
 public:
     /// An error of this kind with this sentence.

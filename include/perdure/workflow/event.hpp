@@ -2,6 +2,7 @@
 // has the instance again.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/payload.hpp>
 #include <perdure/workflow/timestamp.hpp>
 
@@ -40,15 +41,15 @@ enum class event_type : std::uint8_t
 };
 
 /// The durable name of an event type, for example `activity_scheduled`.
-std::string_view to_string(event_type) noexcept;
+PERDURE_DECL std::string_view to_string(event_type) noexcept;
 
 /** The event type of a durable name.
  *  \returns nothing for a name that this version of the library does not know.
  */
-std::optional<event_type> parse_event_type(std::string_view name) noexcept;
+PERDURE_DECL std::optional<event_type> parse_event_type(std::string_view name) noexcept;
 
 /// Whether the workflow's code emits events of this type.
-bool is_command(event_type) noexcept;
+PERDURE_DECL bool is_command(event_type) noexcept;
 
 /** One event of a history.
  *
@@ -70,6 +71,6 @@ struct event
 
 /// One event as a line for people: type, operation and name, for example `activity_scheduled #3
 /// charge`.
-std::string describe(const event&);
+PERDURE_DECL std::string describe(const event&);
 
 } // namespace perdure

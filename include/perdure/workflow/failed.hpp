@@ -2,6 +2,7 @@
 // and what user code throws to fail with a declared failure.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/error.hpp>
 #include <perdure/workflow/failure_info.hpp>
 
@@ -14,7 +15,7 @@ namespace perdure {
 /// A recorded failure, thrown. `what()` is \ref describe of its info.
 ///
 /// Copies share the info; copying never throws.
-class failed : public error
+class PERDURE_DECL failed : public error
 {
 public:
     failed(errc kind, failure_info info);
@@ -55,7 +56,7 @@ private:
 };
 
 /// An activity's last attempt failed. The failure itself is the cause in `info()`.
-class activity_failed : public failed
+class PERDURE_DECL activity_failed : public failed
 {
 public:
     /// \param activity the activity's durable name.
@@ -64,7 +65,7 @@ public:
 };
 
 /// An instance finished with a failure. The failure itself is the cause in `info()`.
-class workflow_failed : public failed
+class PERDURE_DECL workflow_failed : public failed
 {
 public:
     /// \param workflow the workflow's durable name.
@@ -78,7 +79,7 @@ public:
 ///
 /// An activity that throws one has given its answer: it is not tried again, unless the failure says
 /// that it is retryable.
-class application_failure : public failed
+class PERDURE_DECL application_failure : public failed
 {
 public:
     explicit application_failure(failure_info info);

@@ -2,6 +2,7 @@
 // name that lasts and fields that its callers can read.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/encode.hpp>
 #include <perdure/workflow/failed.hpp>
 #include <perdure/workflow/failure_info.hpp>
@@ -16,7 +17,7 @@ namespace perdure {
 namespace detail {
 
 /// The failure info of a declared failure; its message is the details' text, if there are any.
-failure_info declared_failure(std::string_view name, payload details);
+PERDURE_DECL failure_info declared_failure(std::string_view name, payload details);
 
 } // namespace detail
 

@@ -1,6 +1,7 @@
 // A failure as it is recorded: what an exception becomes when it has to outlive its process.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/payload.hpp>
 
 #include <exception>
@@ -20,19 +21,19 @@ struct failure_info
 };
 
 /// Equal when all fields are, and all causes.
-bool operator==(const failure_info&, const failure_info&);
+PERDURE_DECL bool operator==(const failure_info&, const failure_info&);
 
 /// The failure and its causes as one sentence: `activity charge failed: card-declined: over the
 /// limit`.
-std::string describe(const failure_info&);
+PERDURE_DECL std::string describe(const failure_info&);
 
 /// The failure document: a JSON object with `type`, `message`, and where there are any `details`,
 /// `retryable` (only when false) and `cause`.
-payload encode_failure(const failure_info&);
+PERDURE_DECL payload encode_failure(const failure_info&);
 
 /// Reads a failure document.
 /// \throws error errc::malformed_payload when it is none. Unknown fields are ignored.
-failure_info decode_failure(const payload&);
+PERDURE_DECL failure_info decode_failure(const payload&);
 
 /// Describes the exception that a user's function let out.
 ///
@@ -40,6 +41,6 @@ failure_info decode_failure(const payload&);
 /// exception derived from std::exception the demangled type, `what()` and, for
 /// std::nested_exception, the causes are kept. Such a failure is retryable. Never throws: when
 /// memory runs out, the description is shorter.
-failure_info describe_exception(std::exception_ptr) noexcept;
+PERDURE_DECL failure_info describe_exception(std::exception_ptr) noexcept;
 
 } // namespace perdure

@@ -2,6 +2,7 @@
 // once. The format is described in docs/history.md.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/event.hpp>
 
 #include <cstdint>
@@ -28,11 +29,11 @@ struct history_document
 /// The document as JSON text, one event a line, with a final newline. Equal documents give equal
 /// text.
 /// \throws error errc::malformed_payload when a name is not UTF-8 or an event's data is no JSON.
-std::string encode_history(const history_document&);
+PERDURE_DECL std::string encode_history(const history_document&);
 
 /// Reads a document.
 /// \throws error errc::malformed_payload when it is none, is of another version, or has an event
 /// that this version of the library does not know; with the path. Unknown members are ignored.
-history_document decode_history(std::string_view text);
+PERDURE_DECL history_document decode_history(std::string_view text);
 
 } // namespace perdure

@@ -2,6 +2,7 @@
 // outlive code (unknown members are ignored) and exact where values could change (integers).
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/payload.hpp>
 
 #include <cstddef>
@@ -23,7 +24,7 @@ namespace perdure {
 /// came from. Every function that asks for a kind of value throws error (errc::malformed_payload)
 /// when it is of another: path, what was expected and what was found, `.lines[3].price: expected an
 /// integer, found a string`.
-class payload_reader
+class PERDURE_DECL payload_reader
 {
 public:
     bool is_null() const noexcept;
@@ -97,7 +98,7 @@ private:
 };
 
 /// A parsed payload.
-class payload_document
+class PERDURE_DECL payload_document
 {
 public:
     /// Parses the text.

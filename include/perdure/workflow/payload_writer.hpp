@@ -1,6 +1,8 @@
 // Writes one JSON value, piece by piece: the untyped core under every conversion.
 #pragma once
 
+#include <perdure/config.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -17,7 +19,7 @@ namespace perdure {
 /// What has no JSON form throws error (errc::malformed_payload) with the path of the value,
 /// `.order.lines[3].title`; the writer is of no use then. Calls must come as JSON wants them: a key
 /// before each value in an object.
-class payload_writer
+class PERDURE_DECL payload_writer
 {
 public:
     void null();

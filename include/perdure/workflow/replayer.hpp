@@ -1,6 +1,7 @@
 // The replayer: a workflow's code run as a pure function of its history. Events in, commands out.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/decision.hpp>
 #include <perdure/workflow/event.hpp>
 #include <perdure/workflow/implementation.hpp>
@@ -24,7 +25,7 @@ namespace perdure {
 /// Not thread-safe; may be used by one thread after the other. Destroying it destroys the coroutine
 /// frames with all their locals, at whatever point they had reached; commands that their
 /// destructors try to emit are ignored.
-class replayer
+class PERDURE_DECL replayer
 {
 public:
     /// \param implementation the workflow's code; not null.

@@ -1,6 +1,8 @@
 // The coroutine type of workflows, and of the helpers they are made of.
 #pragma once
 
+#include <perdure/config.hpp>
+
 #include <perdure/workflow/detail/task_promise.hpp>
 
 #include <coroutine>
@@ -48,7 +50,7 @@ private:
 };
 
 template <>
-class task_promise<void> final : public task_promise_base
+class PERDURE_DECL task_promise<void> final : public task_promise_base
 {
 public:
     task_promise() noexcept

@@ -1,6 +1,7 @@
 // Definition of a workflow, and the call that it makes.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/argument.hpp>
 #include <perdure/workflow/fixed_string.hpp>
 #include <perdure/workflow/payload.hpp>
@@ -14,7 +15,7 @@
 namespace perdure {
 
 /// A workflow to start: its name and encoded arguments, and what the start asks for.
-class untyped_workflow_call
+class PERDURE_DECL untyped_workflow_call
 {
 public:
     /// \param name the workflow's durable name.

@@ -2,6 +2,7 @@
 // was asked for.
 #pragma once
 
+#include <perdure/config.hpp>
 #include <perdure/workflow/detail/link.hpp>
 #include <perdure/workflow/detail/task_promise.hpp>
 #include <perdure/workflow/failed.hpp>
@@ -25,7 +26,7 @@ enum class wait_ending : unsigned char
 };
 
 /// A wait for one operation, in the frame of the coroutine that waits.
-class operation_wait
+class PERDURE_DECL operation_wait
 {
 public:
     operation_wait(

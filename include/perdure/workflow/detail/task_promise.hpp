@@ -1,6 +1,8 @@
 // What the promises of all tasks have in common: whom to resume, and through which queue.
 #pragma once
 
+#include <perdure/config.hpp>
+
 #include <perdure/workflow/detail/link.hpp>
 
 #include <coroutine>
@@ -39,7 +41,7 @@ struct refused_awaiter
 /// A coroutine is only ever resumed out of the ready queue: a child that is started and a parent
 /// whose child has ended are put at its end. The depth of the stack so does not depend on what a
 /// workflow does.
-class task_promise_base : public link
+class PERDURE_DECL task_promise_base : public link
 {
 public:
     std::suspend_always initial_suspend() const noexcept { return {}; }
