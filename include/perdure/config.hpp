@@ -5,3 +5,6 @@
 /// call: the library is built with all other symbols hidden. The same for archives and shared
 /// libraries, so that a program need not know which of the two it links.
 #define PERDURE_DECL __attribute__((visibility("default")))
+
+/// On the definition of a private class that is a member of such a class.
+#define PERDURE_LOCAL __attribute__((visibility("hidden")))
