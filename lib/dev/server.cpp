@@ -104,7 +104,7 @@ struct connection_closer
 
 } // namespace
 
-class server::implementation
+class PERDURE_LOCAL server::implementation
 {
 public:
     explicit implementation(server_options options) : options_{std::move(options)}

@@ -46,7 +46,7 @@ boost::system::error_code make_error_code(errc code) noexcept
     return {static_cast<int>(code), category()};
 }
 
-struct error::particulars
+struct PERDURE_LOCAL error::particulars
 {
     std::string what;
     pg::diagnostics diagnostics;

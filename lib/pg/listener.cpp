@@ -87,7 +87,7 @@ private:
 
 } // namespace
 
-class listener::state
+class PERDURE_LOCAL listener::state
 {
 public:
     state(asio::any_io_executor executor, listener_options options)

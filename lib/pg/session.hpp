@@ -24,7 +24,7 @@ namespace perdure::pg {
 
 /// Operations take a share of it, so that it outlives a connection that is destroyed while one is
 /// suspended.
-class connection::session
+class PERDURE_LOCAL connection::session
 {
 public:
     using pointer = std::shared_ptr<session>;
@@ -114,7 +114,7 @@ private:
 
 /// The mark that an operation is under way. Whatever leaves it unfinished, an exception or the
 /// destruction of its coroutine, ends the session once something was sent.
-class connection::session::operation
+class PERDURE_LOCAL connection::session::operation
 {
 public:
     /// Throws std::logic_error while another operation is under way, and errc::closed when

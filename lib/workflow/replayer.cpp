@@ -12,7 +12,7 @@
 
 namespace perdure {
 
-class replayer::driver
+class PERDURE_LOCAL replayer::driver
 {
 public:
     driver(std::shared_ptr<const workflow_implementation> implementation, instance_info info)
