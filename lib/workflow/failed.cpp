@@ -11,6 +11,8 @@ namespace perdure {
 
 namespace {
 
+constexpr std::string_view cancelled_type = "perdure::cancelled";
+
 failure_info caused_by(std::string_view type, std::string message, failure_info cause)
 {
     const bool retryable = cause.retryable;
@@ -62,6 +64,25 @@ workflow_failed::workflow_failed(std::string_view workflow, std::string_view id,
 void workflow_failed::raise() const
 {
     throw workflow_failed(*this);
+}
+
+cancelled::cancelled()
+    : failed(errc::cancelled, {std::string(cancelled_type), "cancelled", {}, false, nullptr})
+{}
+
+cancelled::cancelled(std::string_view workflow, std::string_view id)
+    : failed(
+          errc::cancelled,
+          {std::string(cancelled_type),
+           "workflow " + std::string(workflow) + " " + std::string(id) + " was cancelled",
+           {},
+           false,
+           nullptr})
+{}
+
+void cancelled::raise() const
+{
+    throw cancelled(*this);
 }
 
 application_failure::application_failure(failure_info info)

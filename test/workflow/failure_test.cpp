@@ -69,6 +69,18 @@ TEST_CASE("nested exceptions become causes")
     CHECK(describe(info) == "no order: shelf 7: sold-out");
 }
 
+TEST_CASE("a cancellation keeps its type and kind, says whose it was, and is not retried")
+{
+    const cancelled inside;
+    CHECK(inside.kind() == errc::cancelled);
+    CHECK(inside.info().type == "perdure::cancelled");
+    CHECK(!inside.info().retryable);
+    const cancelled instance("checkout", "checkout-A-17");
+    CHECK(std::string(instance.what()) == "workflow checkout checkout-A-17 was cancelled");
+    const failed& base = instance;
+    CHECK_THROWS_AS(base.raise(), const cancelled&);
+}
+
 TEST_CASE("a failure document reads back as the same failure, causes included")
 {
     const failure_info info = described([] { throw shop::card_declined(shop::declined{"no"}); });

@@ -74,6 +74,24 @@ public:
     [[noreturn]] void raise() const override;
 };
 
+/// It was cancelled; its kind is errc::cancelled.
+///
+/// Inside a workflow: thrown where the code awaits an operation, once somebody asked the instance
+/// to end, or once a select or when_all no longer needs the task that awaits. To whoever awaits the
+/// result of an instance: it ended by its cancellation.
+class cancelled : public failed
+{
+public:
+    /// Inside a workflow.
+    cancelled();
+
+    /// Of an instance, both named in the message.
+    /// \param workflow the workflow's durable name.
+    /// \param id the instance's id.
+    cancelled(std::string_view workflow, std::string_view id);
+    [[noreturn]] void raise() const override;
+};
+
 /// What user code throws to fail with a declared failure: made by calling a \ref failure
 /// definition.
 ///
