@@ -8,6 +8,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -107,6 +108,47 @@ public:
     /// Forwards again.
     void thaw() { frozen_ = false; }
 
+    /// From now on nothing is forwarded on the connections there are, which stay open; new ones are
+    /// sound: a firewall that forgot them.
+    void silence()
+    {
+        on_thread([this] {
+            for (const auto& l : lines_) l->silent = true;
+        });
+    }
+
+    /// The same, but the server's ends are closed: to the clients it vanished without a word.
+    void vanish()
+    {
+        on_thread([this] {
+            for (const auto& l : lines_) {
+                l->silent = true;
+                l->close_server();
+            }
+        });
+    }
+
+    /// Cuts all connections and refuses new ones.
+    void refuse()
+    {
+        on_thread([this] {
+            acceptor_.close();
+            for (const auto& l : lines_) l->close();
+        });
+    }
+
+    /// Takes connections again, on the same port.
+    void accept_again()
+    {
+        on_thread([this] {
+            acceptor_ = tcp::acceptor{io_, {boost::asio::ip::address_v4::loopback(), port_}};
+            boost::asio::co_spawn(io_, accept(), [](std::exception_ptr) {});
+        });
+    }
+
+    /// From now on what the server says comes a byte at a time.
+    void drip() { dripping_ = true; }
+
     /// Connections accepted so far.
     std::size_t accepted() const { return accepted_; }
 
@@ -122,11 +164,24 @@ private:
         {
             boost::system::error_code ignored;
             client.close(ignored);
+            close_server();
+        }
+
+        void close_server()
+        {
+            boost::system::error_code ignored;
             server.close(ignored);
+        }
+
+        /// One direction ended: the other does too, unless the client is not to notice.
+        void ended()
+        {
+            if (!silent) close();
         }
 
         tcp::socket client;
         stream::socket server;
+        bool silent = false;                 ///< Forwards nothing any more.
         std::map<std::string, bool> commits; ///< Prepared statements: is it a commit?
     };
 
@@ -161,7 +216,7 @@ private:
             ++accepted_;
             auto l = std::make_shared<line>(std::move(client));
             lines_.push_back(l);
-            boost::asio::co_spawn(io_, serve(l), [l](std::exception_ptr) { l->close(); });
+            boost::asio::co_spawn(io_, serve(l), [l](std::exception_ptr) { l->ended(); });
         }
     }
 
@@ -178,7 +233,7 @@ private:
             const tcp::endpoint first = found.begin()->endpoint();
             co_await l->server.async_connect(first, boost::asio::use_awaitable);
         }
-        boost::asio::co_spawn(io_, from_client(l), [l](std::exception_ptr) { l->close(); });
+        boost::asio::co_spawn(io_, from_client(l), [l](std::exception_ptr) { l->ended(); });
         co_await from_server(l);
     }
 
@@ -197,17 +252,23 @@ private:
         message.resize(type_bytes + length);
         auto rest = boost::asio::buffer(message) + head;
         co_await boost::asio::async_read(from, rest, boost::asio::use_awaitable);
-        while (frozen_) {
+        co_return message;
+    }
+
+    /// Returns once the line forwards: at once, or when it has thawed.
+    boost::asio::awaitable<void> pass(std::shared_ptr<line> l)
+    {
+        while (frozen_ || l->silent) {
             boost::asio::steady_timer timer{io_, std::chrono::milliseconds{1}};
             co_await timer.async_wait(boost::asio::use_awaitable);
         }
-        co_return message;
     }
 
     boost::asio::awaitable<void> from_client(std::shared_ptr<line> l)
     {
         std::vector<char> message = co_await read_message(l->client, 0); // startup
         for (;;) {
+            co_await pass(l);
             co_await boost::asio::async_write(
                 l->server, boost::asio::buffer(message), boost::asio::use_awaitable);
             message = co_await read_message(l->client, 1);
@@ -229,8 +290,13 @@ private:
                 l->close();
                 co_return;
             }
-            co_await boost::asio::async_write(
-                l->client, boost::asio::buffer(message), boost::asio::use_awaitable);
+            co_await pass(l);
+            const std::size_t piece = dripping_ ? 1 : message.size();
+            for (std::size_t sent = 0; sent < message.size(); sent += piece) {
+                const auto next = boost::asio::buffer(message.data() + sent, piece);
+                co_await boost::asio::async_write(l->client, next, boost::asio::use_awaitable);
+                if (dripping_) co_await boost::asio::post(io_, boost::asio::use_awaitable);
+            }
         }
     }
 
@@ -262,8 +328,11 @@ private:
     std::atomic<fault> armed_ = fault::none;
     std::atomic<bool> fired_ = false;
     std::atomic<bool> frozen_ = false;
+    std::atomic<bool> dripping_ = false;
     std::atomic<std::size_t> accepted_ = 0;
     boost::asio::io_context io_{1};
+    boost::asio::executor_work_guard<boost::asio::io_context::executor_type> refusing_{
+        io_.get_executor()}; ///< There is a thread even while there is nothing to wait for.
     tcp::acceptor acceptor_{io_, tcp::endpoint{boost::asio::ip::address_v4::loopback(), 0}};
     std::uint16_t port_ = acceptor_.local_endpoint().port();
     std::list<std::shared_ptr<line>> lines_;
