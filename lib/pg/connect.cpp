@@ -180,11 +180,19 @@ error combine(const std::vector<error>& failures)
 
 asio::awaitable<connection> connection::connect(connection_options options)
 {
+    std::vector<conninfo> attempts = make_conninfo(options);
+    std::shared_ptr<session> made =
+        co_await session::connect(std::move(options), std::move(attempts));
+    co_return connection{std::move(made)};
+}
+
+asio::awaitable<connection::session::pointer> connection::session::connect(
+    connection_options options, std::vector<conninfo> attempts)
+{
     const auto executor = co_await asio::this_coro::executor;
     asio::any_io_executor blocking = options.blocking_executor();
     if (!blocking) blocking = blocking_executor_of(executor);
     const auto deadline = clock::now() + options.connect_timeout();
-    std::vector<conninfo> attempts = make_conninfo(options);
     std::vector<error> failures;
     for (std::size_t i = 0; i < attempts.size(); ++i) {
         const auto left = deadline - clock::now();
@@ -194,8 +202,8 @@ asio::awaitable<connection> connection::connect(connection_options options)
                 co_await connect_once(blocking, std::move(attempts[i]), clock::now() + share);
             check_server(c.pg->get());
             prepare_session(c.pg->get());
-            co_return connection{std::make_shared<session>(
-                std::move(c.pg), std::move(c.socket), options.prepared_statements())};
+            co_return std::make_shared<session>(
+                std::move(c.pg), std::move(c.socket), std::move(options));
         } catch (const error& e) {
             if (e.code() == make_error_code(errc::unsupported_server)) throw;
             failures.push_back(e);

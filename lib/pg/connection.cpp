@@ -58,6 +58,11 @@ asio::awaitable<std::vector<notification>> connection::wait_notifications(
     return session::wait_notifications(still_there(session_), deadline);
 }
 
+asio::awaitable<bool> connection::recover(std::chrono::steady_clock::duration within)
+{
+    return session::recover(still_there(session_), within);
+}
+
 bool connection::usable() const noexcept
 {
     return session_ && session_->usable();
@@ -66,6 +71,11 @@ bool connection::usable() const noexcept
 bool connection::clean() const noexcept
 {
     return session_ && session_->clean();
+}
+
+bool connection::recoverable() const noexcept
+{
+    return session_ && session_->recoverable();
 }
 
 bool connection::check_idle()
@@ -86,6 +96,16 @@ int connection::server_version() const noexcept
 std::vector<diagnostics> connection::take_notices()
 {
     return session_ ? session_->take_notices() : std::vector<diagnostics>{};
+}
+
+void connection::response_timeout(std::chrono::steady_clock::duration value) noexcept
+{
+    if (session_) session_->response_timeout(value);
+}
+
+std::chrono::steady_clock::duration connection::response_timeout() const noexcept
+{
+    return session_ ? session_->response_timeout() : std::chrono::steady_clock::duration{};
 }
 
 void connection::close() noexcept

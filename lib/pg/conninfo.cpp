@@ -76,9 +76,16 @@ std::vector<keywords> single_hosts(const keywords& named)
 
 } // namespace
 
-std::vector<conninfo> make_conninfo(const connection_options& options)
+namespace {
+
+std::string text_or_empty(const char* text)
 {
-    const keywords named = parse(options.dsn());
+    return text ? text : "";
+}
+
+/// What all attempts have in common. `named`: what the string itself names.
+conninfo common_part(const connection_options& options, const keywords& named)
+{
     conninfo common{
         {"fallback_application_name", "perdure"},
         {"keepalives", "1"},
@@ -97,7 +104,32 @@ std::vector<conninfo> make_conninfo(const connection_options& options)
         settings += "-c statement_timeout=" + std::to_string(options.statement_timeout()->count());
         common.emplace_back("options", settings);
     }
+    return common;
+}
 
+} // namespace
+
+address address_of(PGconn* connection)
+{
+    return {
+        text_or_empty(PQhost(connection)), text_or_empty(PQhostaddr(connection)),
+        text_or_empty(PQport(connection))};
+}
+
+conninfo make_conninfo(const connection_options& options, const address& server)
+{
+    conninfo attempt = common_part(options, parse(options.dsn()));
+    attempt.emplace_back("host", server.host);
+    attempt.emplace_back("hostaddr", server.hostaddr);
+    attempt.emplace_back("port", server.port);
+    attempt.emplace_back("target_session_attrs", "any");
+    return attempt;
+}
+
+std::vector<conninfo> make_conninfo(const connection_options& options)
+{
+    const keywords named = parse(options.dsn());
+    const conninfo common = common_part(options, named);
     // libpq looks at all hosts twice when it prefers a standby; so must we, as we go host by host.
     std::vector<std::string> session_attributes{""};
     if (find(named, "target_session_attrs") == "prefer-standby")

@@ -28,6 +28,7 @@ public:
         case errc::migration_changed: return "a migration file was changed after it was applied";
         case errc::migration_busy: return "another process is migrating the schema";
         case errc::notifications_blocked: return "notifications do not arrive";
+        case errc::response_timed_out: return "the server fell silent";
         }
         return "unknown error " + std::to_string(value);
     }

@@ -35,6 +35,7 @@ std::size_t pipeline::add_encoded(const statement& s, parameters encoded)
 
 std::size_t pipeline::begin()
 {
+    if (items_.empty()) begins_ = true;
     return add_encoded(begin_statement(), parameters{});
 }
 

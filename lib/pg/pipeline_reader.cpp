@@ -8,12 +8,6 @@ namespace perdure::pg {
 
 namespace {
 
-error lost_error(const diagnostics& words)
-{
-    return {
-        errc::connection_lost, "the connection to the server was lost: " + describe(words), words};
-}
-
 error refused_error(const diagnostics& words)
 {
     return {errc::server_error, describe(words), words};
@@ -49,9 +43,11 @@ void pipeline_reader::commit_warned(diagnostics words)
     if (!warning_) warning_ = std::move(words);
 }
 
-void pipeline_reader::lost(diagnostics words)
+void pipeline_reader::lost(diagnostics words, errc why)
 {
-    if (!loss_) loss_ = std::move(words);
+    if (loss_) return;
+    loss_ = std::move(words);
+    why_lost_ = why;
 }
 
 pipeline_reader::verdict pipeline_reader::judge() const noexcept
@@ -67,7 +63,7 @@ error pipeline_reader::failure() const
 {
     switch (judge()) {
     case verdict::refused: return refused_error(*refusal_);
-    case verdict::lost: return lost_error(*loss_);
+    case verdict::lost: return lost_error(why_lost_, *loss_);
     case verdict::commit_unknown: break;
     case verdict::success: assert(false); break;
     }
@@ -83,8 +79,15 @@ pipeline_result pipeline_reader::take_result()
     if (committed_ && refusal_)
         after_commit = refused_error(*refusal_);
     else if (committed_ && loss_)
-        after_commit = lost_error(*loss_);
+        after_commit = lost_error(why_lost_, *loss_);
     return pipeline_result{std::move(results_), committed_, std::move(after_commit)};
+}
+
+error lost_error(errc why, const diagnostics& words)
+{
+    if (why == errc::response_timed_out)
+        return {why, describe(words) + "; the connection was dropped", words};
+    return {why, "the connection to the server was lost: " + describe(words), words};
 }
 
 bool means_unknown_commit(const diagnostics& notice) noexcept

@@ -41,9 +41,9 @@ public:
     /// The server warned while the commit was under way; see `means_unknown_commit`.
     void commit_warned(diagnostics words);
 
-    /// The connection is gone. The first words count: a server that shuts down says why, then libpq
-    /// says it is gone.
-    void lost(diagnostics words);
+    /// The connection is gone, or given up as silent. The first words count: a server that shuts
+    /// down says why, then libpq says it is gone.
+    void lost(diagnostics words, errc why = errc::connection_lost);
 
     bool committed() const noexcept { return committed_; }
     bool is_lost() const noexcept { return loss_.has_value(); }
@@ -60,10 +60,14 @@ private:
     std::vector<result> results_;
     std::optional<diagnostics> refusal_;
     std::optional<diagnostics> loss_;
+    errc why_lost_ = errc::connection_lost;
     std::optional<diagnostics> warning_;
     bool commit_sent_ = false;
     bool committed_ = false;
 };
+
+/// What who waits for an answer is told when the connection is gone.
+error lost_error(errc why, const diagnostics& words);
 
 /// True for the warning with which a server stops waiting for a synchronous standby, and reports
 /// success or ends the session: the commit may be lost in a failover. A warning with a context

@@ -52,11 +52,13 @@ std::string prepared_key(const pipeline::item& item)
     return key;
 }
 
-/// True if the failure may come from the prepared statement itself: its tables changed ("cached
-/// plan must not change result type"), or a proxy dropped it. It is prepared anew at its next use.
-bool invalidates_prepared(std::string_view sqlstate) noexcept
+/// True if the failure comes from the prepared statement itself: its tables changed ("cached plan
+/// must not change result type"), or somebody dropped it.
+bool is_stale(const PGresult* refusal, std::string_view sqlstate) noexcept
 {
-    return sqlstate == "0A000" || sqlstate == "26000";
+    if (sqlstate == "26000") return true;
+    const char* function = PQresultErrorField(refusal, PG_DIAG_SOURCE_FUNCTION);
+    return sqlstate == "0A000" && function && std::string_view{function} == "RevalidateCachedQuery";
 }
 
 /// The line of a text in which its n-th character stands, both counted from 1.
@@ -80,11 +82,13 @@ bool unfit(std::string_view sqlstate) noexcept
 } // namespace
 
 connection::session::session(
-    std::unique_ptr<handle> established, asio::posix::stream_descriptor socket, bool prepare)
+    std::unique_ptr<handle> established, asio::posix::stream_descriptor socket,
+    connection_options options)
     : handle_{std::move(established)},
       socket_{std::move(socket)},
       timer_{socket_.get_executor()},
-      prepare_{prepare}
+      options_{std::move(options)},
+      response_timeout_{options_.response_timeout()}
 {}
 
 connection::session::operation::operation(session& s) : session_{s}
@@ -97,12 +101,12 @@ connection::session::operation::operation(session& s) : session_{s}
 connection::session::operation::~operation()
 {
     session_.busy_ = false;
-    if (sent_) session_.end(condition::abandoned);
+    if (sent_) session_.abandon();
 }
 
 void connection::session::end(condition why) noexcept
 {
-    if (condition_ != condition::usable) return;
+    if (!handle_) return;
     condition_ = why;
     boost::system::error_code ignored;
     socket_.close(ignored);
@@ -165,30 +169,57 @@ asio::awaitable<pipeline_result> connection::session::run(pointer self, pipeline
         throw boost::system::system_error{asio::error::operation_aborted};
     if (statements.empty()) co_return pipeline_result{};
 
-    pipeline_reader reader{statements.commit_index()};
-    running.started();
-    auto commands = self->send(statements, reader);
-    try {
-        if (!reader.is_lost()) {
-            co_await self->flush();
-            co_await self->receive(std::move(commands), reader, statements.commit_index());
-        }
-    } catch (const boost::system::system_error& interrupted) {
-        // Cancelled, or closed by the owner. What was confirmed stays confirmed.
-        if (!reader.committed()) throw;
-        diagnostics words;
-        words.message = std::string{"interrupted after the commit: "} + interrupted.what();
-        reader.lost(std::move(words));
+    using verdict = pipeline_reader::verdict;
+    const bool alone = PQtransactionStatus(self->handle_->get()) == PQTRANS_IDLE;
+    running.started(self->stake_of(statements));
+    pipeline_reader reader = co_await self->round_trip(statements);
+    // Nothing of it was done, and nothing was done before it: it can be sent again as it is. Each
+    // time one of its statements is prepared anew.
+    for (std::size_t again = 0; again < statements.size(); ++again) {
+        if (!alone || !self->stale_statement_ || !self->usable()) break;
+        if (reader.judge() != verdict::refused) break;
+        reader = co_await self->round_trip(statements);
     }
-    const auto verdict = reader.judge();
-    if (reader.is_lost() || verdict == pipeline_reader::verdict::commit_unknown)
-        self->end(condition::lost);
-    if (verdict != pipeline_reader::verdict::success && self->usable()) co_await self->roll_back();
     running.finished();
-    if (verdict == pipeline_reader::verdict::success) co_return reader.take_result();
+    if (reader.judge() == verdict::success) co_return reader.take_result();
     const error failure = reader.failure();
     if (unfit(failure.sqlstate())) self->end(condition::lost);
     throw failure;
+}
+
+/// Sends a pipeline and reads its answers. A transaction that a refusal left open is rolled back.
+asio::awaitable<pipeline_reader> connection::session::round_trip(const pipeline& statements)
+{
+    pipeline_reader reader{statements.commit_index()};
+    stale_statement_ = false;
+    auto commands = send(statements, reader);
+    try {
+        if (!reader.is_lost()) {
+            co_await flush();
+            co_await receive(std::move(commands), reader, statements.commit_index());
+        }
+    } catch (const boost::system::system_error& interrupted) {
+        // What was confirmed stays confirmed, even if this was cancelled or closed by the owner.
+        const bool timed_out = interrupted.code() == make_error_code(errc::response_timed_out);
+        if (!timed_out && !reader.committed()) throw;
+        diagnostics words;
+        words.message = interrupted.what();
+        if (!timed_out) words.message.insert(0, "interrupted after the commit: ");
+        reader.lost(std::move(words), timed_out ? errc::response_timed_out : errc::connection_lost);
+    }
+    const auto verdict = reader.judge();
+    if (reader.is_lost() || verdict == pipeline_reader::verdict::commit_unknown)
+        end(condition::lost);
+    if (verdict != pipeline_reader::verdict::success && usable()) co_await roll_back();
+    co_return reader;
+}
+
+stake connection::session::stake_of(const pipeline& statements) const noexcept
+{
+    if (statements.commit_index()) return stake::commit;
+    if (PQtransactionStatus(handle_->get()) != PQTRANS_IDLE || statements.begins())
+        return stake::open_transaction;
+    return stake::implicit_transaction;
 }
 
 asio::awaitable<result> connection::session::run_one(pointer self, pipeline one)
@@ -207,7 +238,7 @@ std::vector<connection::session::command> connection::session::send(
         if (i == statements.commit_index()) reader.commit_sent();
         sending = send_item(items[i], i, commands);
     }
-    if (sending) sending = PQpipelineSync(handle_->get()) == 1;
+    if (sending) sending = send_sync();
     if (!sending) {
         consume(); // libpq refuses to send once it knows that the connection is gone; the server
                    // may have said why
@@ -223,7 +254,7 @@ bool connection::session::send_item(
     const std::string sql{item.statement.sql()};
     const libpq_arguments a{item.parameters};
     command execute{command::kind::execute, index, {}, {}};
-    if (prepare_) {
+    if (options_.prepared_statements()) {
         execute.key = prepared_key(item);
         if (const auto known = prepared_.find(execute.key); known != prepared_.end())
             execute.name = known->second;
@@ -308,7 +339,10 @@ void connection::session::read_answer(
             reader.lost(std::move(words));
             return;
         }
-        if (invalidates_prepared(words.sqlstate)) prepared_.erase(c.key);
+        if (is_stale(answer.get(), words.sqlstate)) {
+            const bool was_prepared = prepared_.erase(c.key) > 0;
+            stale_statement_ = was_prepared;
+        }
         reader.refused(c.item, std::move(words));
         return;
     }
@@ -325,20 +359,39 @@ void connection::session::read_answer(
 
 asio::awaitable<void> connection::session::roll_back()
 {
+    if (PQtransactionStatus(handle_->get()) == PQTRANS_IDLE) co_return;
+    bool done = false;
+    try {
+        const diagnostics words = co_await run_command("rollback");
+        done = words.message.empty() && PQtransactionStatus(handle_->get()) == PQTRANS_IDLE;
+    } catch (const error&) { // the refusal that made it necessary is what is reported
+        if (!handle_) throw;
+    }
+    if (!done) end(condition::lost);
+}
+
+/// Runs one command without arguments. Returns why the server refused it; nothing: it did not.
+/// Throws when the connection is lost.
+asio::awaitable<diagnostics> connection::session::run_command(const char* sql)
+{
     PGconn* pg = handle_->get();
-    if (PQtransactionStatus(pg) == PQTRANS_IDLE) co_return;
-    bool done =
-        PQsendQueryParams(pg, "rollback", 0, nullptr, nullptr, nullptr, nullptr, binary) == 1 &&
-        PQpipelineSync(pg) == 1;
-    if (done) {
+    diagnostics words;
+    bool answered =
+        PQsendQueryParams(pg, sql, 0, nullptr, nullptr, nullptr, nullptr, binary) == 1 &&
+        send_sync();
+    if (answered) {
         co_await flush();
         const result_pointer answer = co_await next_result();
+        if (answer && PQresultStatus(answer.get()) == PGRES_FATAL_ERROR)
+            words = read_diagnostics(answer.get());
         const result_pointer end_of_answer = co_await next_result();
         const result_pointer sync = co_await next_result();
-        done = answer && PQresultStatus(answer.get()) == PGRES_COMMAND_OK && !end_of_answer &&
-               sync && PQresultStatus(sync.get()) == PGRES_PIPELINE_SYNC;
+        answered =
+            answer && !end_of_answer && sync && PQresultStatus(sync.get()) == PGRES_PIPELINE_SYNC;
     }
-    if (!done || PQtransactionStatus(pg) != PQTRANS_IDLE) end(condition::lost);
+    if (!answered || ends_session(words))
+        throw lost_error(errc::connection_lost, words.message.empty() ? last_words() : words);
+    co_return words;
 }
 
 asio::awaitable<void> connection::session::execute_script(pointer self, std::string sql)
@@ -348,8 +401,14 @@ asio::awaitable<void> connection::session::execute_script(pointer self, std::str
     if (cancellation.cancelled() != asio::cancellation_type::none)
         throw boost::system::system_error{asio::error::operation_aborted};
 
-    running.started();
-    diagnostics words = co_await self->run_script(sql);
+    running.started(stake::commit); // a script may hold one
+    diagnostics words;
+    try {
+        words = co_await self->run_script(sql);
+    } catch (const error& e) {
+        if (e.code() == make_error_code(errc::response_timed_out)) self->end(condition::lost);
+        throw;
+    }
     bool gone = self->socket_gone() || ends_session(words);
     if (!gone && PQenterPipelineMode(self->handle_->get()) != 1) gone = true;
     if (gone && words.message.empty()) words = self->last_words();
@@ -358,10 +417,7 @@ asio::awaitable<void> connection::session::execute_script(pointer self, std::str
     else if (!words.message.empty())
         co_await self->roll_back();
     running.finished();
-    if (gone)
-        throw error{
-            errc::connection_lost, "the connection to the server was lost: " + describe(words),
-            words};
+    if (gone) throw lost_error(errc::connection_lost, words);
     if (words.message.empty()) co_return;
     std::string what = describe(words);
     if (words.position > 0)
@@ -377,9 +433,7 @@ asio::awaitable<diagnostics> connection::session::run_script(std::string sql)
         consume();
         words = last_words();
         end(condition::lost);
-        throw error{
-            errc::connection_lost, "the connection to the server was lost: " + describe(words),
-            words};
+        throw lost_error(errc::connection_lost, words);
     }
     co_await flush();
     for (;;) {

@@ -1,8 +1,10 @@
 // The inside of a connection: libpq's state, the descriptor Asio waits on, and the operations.
 #pragma once
 
+#include <pg/conninfo.hpp>
 #include <pg/handle.hpp>
 #include <pg/pipeline_reader.hpp>
+#include <pg/salvage.hpp>
 
 #include <perdure/pg/connection.hpp>
 
@@ -28,25 +30,34 @@ class PERDURE_LOCAL connection::session
 {
 public:
     using pointer = std::shared_ptr<session>;
+    using clock = std::chrono::steady_clock;
 
     /// Takes a connection that is established, non-blocking and in pipeline mode, and a descriptor
     /// of its own for its socket.
     session(
         std::unique_ptr<handle> established, boost::asio::posix::stream_descriptor socket,
-        bool prepare);
+        connection_options options);
+
+    /// Makes one of the attempts in turn, each with its share of the time that is left.
+    static boost::asio::awaitable<pointer> connect(
+        connection_options options, std::vector<conninfo> attempts);
 
     static boost::asio::awaitable<pipeline_result> run(pointer self, pipeline statements);
     static boost::asio::awaitable<result> run_one(pointer self, pipeline one);
     static boost::asio::awaitable<void> execute_script(pointer self, std::string sql);
     static boost::asio::awaitable<std::vector<notification>> wait_notifications(
-        pointer self, std::chrono::steady_clock::time_point deadline);
+        pointer self, clock::time_point deadline);
+    static boost::asio::awaitable<bool> recover(pointer self, clock::duration within);
 
     bool usable() const noexcept { return condition_ == condition::usable; }
     bool clean() const noexcept;
+    bool recoverable() const noexcept;
     bool check_idle();
     int backend_pid() const noexcept;
     int server_version() const noexcept;
     std::vector<diagnostics> take_notices();
+    clock::duration response_timeout() const noexcept { return response_timeout_; }
+    void response_timeout(clock::duration value) noexcept { response_timeout_ = value; }
     void close() noexcept { end(condition::closed); }
 
 private:
@@ -54,7 +65,7 @@ private:
     {
         usable,
         lost,      ///< By the server or the network, or no longer fit to write to.
-        abandoned, ///< An operation left it in a state that nobody knows.
+        abandoned, ///< An operation left it in a state that nobody knows; see `recover`.
         closed,    ///< By its owner.
     };
 
@@ -73,21 +84,32 @@ private:
     };
 
     class operation;
+    class recovery;
 
     // What is sent, and what the answers mean: session.cpp.
+    stake stake_of(const pipeline& statements) const noexcept;
+    boost::asio::awaitable<pipeline_reader> round_trip(const pipeline& statements);
     std::vector<command> send(const pipeline& statements, pipeline_reader& reader);
     bool send_item(const pipeline::item& item, std::size_t index, std::vector<command>& commands);
     boost::asio::awaitable<void> receive(
         std::vector<command> commands, pipeline_reader& reader, std::optional<std::size_t> commit);
     void read_answer(const command& c, result_pointer answer, pipeline_reader& reader);
     boost::asio::awaitable<void> roll_back();
+    boost::asio::awaitable<diagnostics> run_command(const char* sql);
     boost::asio::awaitable<diagnostics> run_script(std::string sql);
 
+    // Bringing it back: recover.cpp.
+    boost::asio::awaitable<salvage::outcome> perform(salvage::action what, clock::time_point limit);
+    boost::asio::awaitable<void> drain();
+    boost::asio::awaitable<bool> cancel_backend(clock::time_point limit);
+    void abandon() noexcept;
+
     // Waiting and receiving: session_io.cpp.
-    boost::asio::awaitable<void> wait_readable();
-    boost::asio::awaitable<void> wait_readable_or_writable();
-    boost::asio::awaitable<void> wait_readable_until(
-        std::chrono::steady_clock::time_point deadline);
+    boost::asio::awaitable<bool> wait_readable(clock::time_point until);
+    boost::asio::awaitable<bool> wait_readable_or_writable(clock::time_point until);
+    clock::time_point answer_due() const noexcept;
+    error silent() const;
+    bool send_sync();
     boost::asio::awaitable<void> flush();
     boost::asio::awaitable<result_pointer> next_result();
     bool consume();
@@ -100,12 +122,18 @@ private:
     void end(condition why) noexcept;
     [[noreturn]] void throw_unusable() const;
 
-    std::unique_ptr<handle> handle_; ///< Null exactly when it is not usable.
+    std::unique_ptr<handle> handle_; ///< Not null exactly when it is usable or abandoned.
     boost::asio::posix::stream_descriptor socket_;
     boost::asio::steady_timer timer_;
-    bool prepare_;
+    connection_options options_;
+    clock::duration response_timeout_;
+    clock::time_point limit_ = clock::time_point::max(); ///< Of a recovery that is under way.
+    clock::time_point established_ = clock::now();
     condition condition_ = condition::usable;
     bool busy_ = false;
+    stake stake_ = stake::nothing; ///< Of the operation that is under way or was abandoned.
+    std::size_t syncs_due_ = 0;    ///< How many round trips were sent and not answered to the end.
+    bool stale_statement_ = false; ///< A statement was refused only because of how it was prepared.
     std::unordered_map<std::string, std::string>
         prepared_; ///< Statement and types → name on the server.
     std::size_t prepared_serial_ = 0;
@@ -113,8 +141,8 @@ private:
 };
 
 /// The mark that an operation is under way. Whatever leaves it unfinished, an exception or the
-/// destruction of its coroutine, ends the session once something was sent.
-class PERDURE_LOCAL connection::session::operation
+/// destruction of its coroutine, leaves the session abandoned once something was sent.
+class connection::session::operation
 {
 public:
     /// Throws std::logic_error while another operation is under way, and errc::closed when
@@ -124,7 +152,11 @@ public:
     operation& operator=(const operation&) = delete;
     ~operation();
 
-    void started() noexcept { sent_ = true; }
+    void started(stake at_stake) noexcept
+    {
+        session_.stake_ = at_stake;
+        sent_ = true;
+    }
     void finished() noexcept { sent_ = false; }
 
 private:

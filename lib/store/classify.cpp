@@ -13,7 +13,9 @@ batch_failure classify_server_error(const pg::error& failure)
 {
     const std::string_view state = failure.sqlstate();
     if (state == fence_state) return batch_failure::fenced;
-    if (state == "40001" || state == "40P01") return batch_failure::conflict;
+    if (state == "40001" || state == "40P01" ||
+        state == "26000") // a proxy dropped a prepared statement, which is prepared anew
+        return batch_failure::conflict;
     if (state == "55P03") return batch_failure::locked;
     if (state == "57014") return batch_failure::slow; // our own statement_timeout
     if (failure.in_class("08") || failure.in_class("57")) return batch_failure::unknown;
@@ -29,6 +31,7 @@ std::optional<batch_failure> classify(const pg::error& failure)
 {
     switch (static_cast<pg::errc>(failure.code().value())) {
     case pg::errc::connection_lost:
+    case pg::errc::response_timed_out:
     case pg::errc::commit_unknown: return batch_failure::unknown;
     case pg::errc::connect_failed:
     case pg::errc::connect_timed_out:

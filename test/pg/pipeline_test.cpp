@@ -161,19 +161,63 @@ TEST_CASE(
     });
 }
 
-TEST_CASE("a statement that was prepared before its table changed is prepared anew after one error")
+TEST_CASE("a statement whose table changed, or that was deallocated, is prepared anew unnoticed")
 {
     test::run([]() -> asio::awaitable<void> {
         pg::connection c = co_await test::connect();
         const std::string schema = co_await create_table(c);
         const pg::statement all = pg::load_statement("select * from {schema}.t", schema);
-        co_await c.execute(all);
+        const pg::statement insert = insert_into(schema);
+        const auto transaction = [&](int id) {
+            pg::pipeline p;
+            p.begin();
+            p.add(insert, id, "once");
+            p.add(all);
+            p.commit();
+            return p;
+        };
+        co_await c.run(transaction(1));
         co_await c.execute_script(
             pg::substitute_schema("alter table {schema}.t add more int", schema));
-        const pg::error e = co_await test::failure_of(c.execute(all));
+        const pg::pipeline_result changed = co_await c.run(transaction(2));
+        CHECK(changed[2].columns() == 3);
+        CHECK(changed[2].size() == 2);
+        co_await c.execute_script("deallocate all");
+        const pg::pipeline_result forgotten = co_await c.run(transaction(3));
+        CHECK(forgotten.committed());
+        CHECK(forgotten[2].size() == 3);
+    });
+}
+
+TEST_CASE("inside an open transaction a stale statement is an error once, and is prepared anew by "
+          "the next transaction")
+{
+    test::run([]() -> asio::awaitable<void> {
+        pg::connection c = co_await test::connect();
+        co_await c.execute(answer, 1);
+        co_await c.execute_script("deallocate all; begin");
+        const pg::error e = co_await test::failure_of(c.execute(answer, 1));
+        CHECK(e.sqlstate() == "26000");
+        CHECK(c.clean());
+        co_await c.execute_script("begin");
+        const pg::result r = co_await c.execute(answer, 1);
+        CHECK(r.get<int>(0, 0) == 2);
+    });
+}
+
+TEST_CASE("what the server does not support is refused once and not tried again")
+{
+    test::run([]() -> asio::awaitable<void> {
+        pg::connection c = co_await test::connect();
+        co_await c.execute_script(
+            "create temp sequence tries;"
+            "create function pg_temp.refuse() returns int language plpgsql as $$ begin\n"
+            "perform nextval('tries'); raise feature_not_supported; end $$");
+        const pg::statement refuse{"select pg_temp.refuse()"};
+        const pg::error e = co_await test::failure_of(c.execute(refuse));
         CHECK(e.sqlstate() == "0A000");
-        const pg::result r = co_await c.execute(all);
-        CHECK(r.columns() == 3);
+        const pg::result r = co_await c.execute(pg::statement{"select nextval('tries')"});
+        CHECK(r.get<int>(0, 0) == 2);
     });
 }
 

@@ -8,8 +8,6 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 
-#include <set>
-
 using namespace perdure;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
@@ -191,22 +189,36 @@ TEST_CASE("an idle connection that the server ended is replaced silently")
     });
 }
 
-TEST_CASE(
-    "a connection that comes back in a transaction, lost or busy is dropped, never lent again")
+TEST_CASE("a connection that comes back in a transaction is rolled back before it is lent again")
 {
     asio::io_context io{1};
     pg::pool pool{io.get_executor(), test_pool(1)};
     test::run(io, [&]() -> asio::awaitable<void> {
-        std::set<int> seen;
+        int dirty = 0;
         {
             pg::pooled_connection c = co_await pool.acquire();
-            seen.insert(c->backend_pid());
-            co_await c->execute_script("begin");
+            dirty = c->backend_pid();
+            co_await c->execute_script("begin; create temp table left_over ()");
         }
-        CHECK(pool.size() == 0);
+        CHECK(pool.statistics().cleaning == 1);
+        CHECK(pool.size() == 1);
+        pg::pooled_connection c = co_await pool.acquire();
+        CHECK(c->backend_pid() == dirty);
+        CHECK(c->clean());
+        const pg::result r =
+            co_await c->execute(pg::statement{"select to_regclass('left_over') is null"});
+        CHECK(r.get<bool>(0, 0));
+        CHECK(pool.statistics().cleaning == 0);
+    });
+}
+
+TEST_CASE("a connection that comes back lost is dropped, never lent again")
+{
+    asio::io_context io{1};
+    pg::pool pool{io.get_executor(), test_pool(1)};
+    test::run(io, [&]() -> asio::awaitable<void> {
         {
             pg::pooled_connection c = co_await pool.acquire();
-            CHECK(seen.insert(c->backend_pid()).second);
             const pg::error e = co_await test::failure_of(
                 c->execute(pg::statement{"select pg_terminate_backend(pg_backend_pid())"}));
             CHECK(e.code() == pg::errc::connection_lost);
@@ -331,4 +343,74 @@ TEST_CASE("many coroutines share few connections")
     });
     CHECK(pool.size() == 3);
     CHECK(pool.idle() == 3);
+}
+
+TEST_CASE("a critical user gets the reserved connection while the others wait")
+{
+    asio::io_context io{1};
+    pg::pool pool{io.get_executor(), test_pool(2).reserve(1).acquire_timeout(20ms)};
+    test::run(io, [&]() -> asio::awaitable<void> {
+        pg::pooled_connection held = co_await pool.acquire();
+        const pg::error e = co_await test::failure_of(pool.acquire());
+        CHECK(e.code() == pg::errc::pool_timed_out);
+        pg::pooled_connection reserved = co_await pool.acquire(pg::pool_priority::critical);
+        const pg::error full = co_await test::failure_of(pool.acquire(pg::pool_priority::critical));
+        CHECK(contains(full.what(), "2 of 2 in use"));
+        reserved.release();
+        const pg::error kept = co_await test::failure_of(pool.acquire());
+        CHECK(contains(kept.what(), "1 of 2 in use, 0 others waiting, 1 kept in reserve"));
+        held.release();
+        pg::pooled_connection again = co_await pool.acquire();
+        CHECK(again->usable());
+    });
+}
+
+TEST_CASE("a critical user is served before those who waited longer, and with any connection")
+{
+    asio::io_context io{1};
+    pg::pool pool{io.get_executor(), test_pool(2).reserve(1)};
+    std::vector<char> order;
+    const auto wait = [&](char name, pg::pool_priority priority) -> asio::awaitable<void> {
+        pg::pooled_connection c = co_await pool.acquire(priority);
+        order.push_back(name);
+    };
+    test::run(io, [&]() -> asio::awaitable<void> {
+        pg::pooled_connection normal = co_await pool.acquire();
+        pg::pooled_connection critical = co_await pool.acquire(pg::pool_priority::critical);
+        asio::co_spawn(
+            io, wait('n', pg::pool_priority::normal), [](std::exception_ptr e) { CHECK(!e); });
+        asio::co_spawn(
+            io, wait('m', pg::pool_priority::normal), [](std::exception_ptr e) { CHECK(!e); });
+        asio::co_spawn(
+            io, wait('c', pg::pool_priority::critical), [](std::exception_ptr e) { CHECK(!e); });
+        co_await test::wait_until([&] { return pool.statistics().waiting == 3; });
+        normal.release();
+        co_await test::wait_until([&] { return order.size() == 3; });
+    });
+    CHECK(order == std::vector<char>{'c', 'n', 'm'});
+}
+
+TEST_CASE("what a normal user left with the janitor does not take the reserve")
+{
+    asio::io_context io{1};
+    pg::pool pool{io.get_executor(), test_pool(2).reserve(1).acquire_timeout(20ms)};
+    test::run(io, [&]() -> asio::awaitable<void> {
+        {
+            pg::pooled_connection c = co_await pool.acquire();
+            co_await c->execute_script("begin");
+        }
+        CHECK(pool.statistics().cleaning == 1);
+        pg::pooled_connection reserved = co_await pool.acquire(pg::pool_priority::critical);
+        CHECK(pool.size() == 2);
+        pg::pooled_connection cleaned = co_await pool.acquire(); // waits for the janitor
+        CHECK(pool.statistics().cleaning == 0);
+    });
+}
+
+TEST_CASE("a pool of one connection reserves nothing")
+{
+    asio::io_context io{1};
+    pg::pool pool{io.get_executor(), test_pool(1).reserve(5)};
+    test::run(io, [&]() -> asio::awaitable<void> { co_await pool.execute(own_pid); });
+    CHECK(pool.size() == 1);
 }

@@ -22,9 +22,11 @@ namespace perdure::pg {
 /// is under way nothing is pending on the executor. An operation keeps what it needs alive: the
 /// connection may be destroyed while one is suspended, which ends it with errc::closed.
 ///
-/// Cancellation (`terminal`, or any type that the coroutine accepts) ends an operation with
-/// `boost::asio::error::operation_aborted`. If something had been sent the connection is unusable
-/// from then on, since its state on the server is unknown; if nothing had, it is as before.
+/// Cancellation (`terminal`, or any type that the coroutine accepts) ends an operation at once with
+/// `boost::asio::error::operation_aborted`. If nothing had been sent the connection is as before.
+/// If something had, the connection is unusable and what was sent may still be running on the
+/// server: `recover` cancels it there and makes the connection usable again, destroying or closing
+/// the connection leaves it to the server to notice. A pool does the former by itself.
 class PERDURE_DECL connection
 {
 public:
@@ -54,8 +56,10 @@ public:
     /// skipped. If that leaves a
     ///   transaction open it is rolled back before this throws: the connection is clean again.
     /// - errc::connection_lost, the connection broke or the server ended it (57P01 and the like,
-    /// whose words are kept):
-    ///   nothing was committed.
+    ///   whose words are kept): a transaction that was open is rolled back. Statements without
+    ///   `begin` are a transaction that commits by itself: of them it is not known.
+    /// - errc::response_timed_out, the server was silent for longer than `response_timeout`: as
+    ///   connection_lost, and it may still be busy with what was sent.
     /// - errc::commit_unknown, the connection broke after the pipeline's `commit` was sent and
     /// before its answer, or
     ///   the server warned that it stopped waiting for a synchronous standby: whether it committed
@@ -79,9 +83,24 @@ public:
     boost::asio::awaitable<std::vector<notification>> wait_notifications(
         std::chrono::steady_clock::time_point deadline);
 
+    /// Makes it clean again after an operation was cancelled half way, or with a transaction left
+    /// open: cancels what the server still does for it, over a connection of its own that is opened
+    /// for that (`pg_cancel_backend`),
+    /// receives and forgets the answers, rolls back, and after a cancelled operation resets the
+    /// session (`discard all`). True: it is clean, and no cancellation is still on its way. False:
+    /// it is closed, because COMMIT had been sent, a script was under way, the options say
+    /// `prepared_statements(false)` (behind a pooling proxy the server process is not known),
+    /// something else was odd, or it took longer than `within`. Throws nothing but
+    /// `operation_aborted` when it is cancelled itself, which closes the connection.
+    boost::asio::awaitable<bool> recover(
+        std::chrono::steady_clock::duration within = std::chrono::seconds{5});
+
+    /// True if `recover` may make it clean again.
+    bool recoverable() const noexcept;
+
     /// False once it was closed or lost, an operation was cancelled half way, or the server became
-    /// unfit (read-only after a failover, shutting down). An unusable connection never becomes
-    /// usable again.
+    /// unfit (read-only after a failover, shutting down). Only `recover` makes an unusable
+    /// connection usable again.
     bool usable() const noexcept;
 
     /// True if it is usable, no operation is under way and no transaction is open: fit for the next
@@ -101,6 +120,11 @@ public:
     /// The notices and warnings of the server that came since the last call, oldest first; at most
     /// 100 are kept.
     std::vector<diagnostics> take_notices();
+
+    /// Sets `connection_options::response_timeout` for this connection, from its next wait on; a
+    /// pool restores it when the connection comes back.
+    void response_timeout(std::chrono::steady_clock::duration value) noexcept;
+    std::chrono::steady_clock::duration response_timeout() const noexcept;
 
     /// Closes it without waiting for the server; an operation under way ends with errc::closed.
     /// Idempotent.

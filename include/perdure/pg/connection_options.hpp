@@ -3,6 +3,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <string>
@@ -54,6 +55,25 @@ public:
         return statement_timeout_;
     }
 
+    /// How long the server may be silent while an answer is due; then the connection is dropped,
+    /// and who waits gets errc::response_timed_out (errc::commit_unknown if COMMIT was sent). It
+    /// bounds every operation over a network that went silent, and is for that: what ends a slow
+    /// statement is `statement_timeout`, on the server. So it must be longer than any statement may
+    /// take until its first row. Default: 60 s, or 10 s more than `statement_timeout` if that is
+    /// longer. `duration::max()`: no limit.
+    connection_options& response_timeout(std::chrono::steady_clock::duration value)
+    {
+        response_timeout_ = value;
+        return *this;
+    }
+    std::chrono::steady_clock::duration response_timeout() const noexcept
+    {
+        using namespace std::chrono_literals;
+        if (response_timeout_) return *response_timeout_;
+        return std::max<std::chrono::steady_clock::duration>(
+            60s, statement_timeout_.value_or(0ms) + 10s);
+    }
+
     /// Whether statements are prepared once a connection (default) or sent in full each time, as
     /// transaction-pooling proxies need it.
     connection_options& prepared_statements(bool value)
@@ -81,6 +101,7 @@ private:
     std::string dsn_;
     std::chrono::steady_clock::duration connect_timeout_ = std::chrono::seconds{10};
     std::optional<std::chrono::milliseconds> statement_timeout_;
+    std::optional<std::chrono::steady_clock::duration> response_timeout_;
     bool prepared_statements_ = true;
     boost::asio::any_io_executor blocking_executor_;
 };

@@ -19,7 +19,7 @@ enum class errc
 {
     connect_failed = 1, ///< No connection could be made; the text says why. Nothing was sent.
     connect_timed_out,  ///< No connection within `connection_options::connect_timeout`.
-    connection_lost,    ///< The connection broke; what was under way was not committed.
+    connection_lost,    ///< The connection broke; a transaction that was open is rolled back.
     commit_unknown, ///< The connection broke, or the server warned, between COMMIT and its answer.
     server_error,   ///< The server refused a statement; see `error::diagnostics`.
     pool_timed_out, ///< No pooled connection became free in time; the text says why.
@@ -32,6 +32,8 @@ enum class errc
     migration_busy,     ///< Another process held the migration lock until the deadline.
     notifications_blocked, ///< A NOTIFY to the own session did not come back, as through a pooling
                            ///< proxy.
+    response_timed_out,    ///< An answer was due and the server was silent for longer than
+                           ///< `connection_options::response_timeout`; the connection was dropped.
 };
 
 /// The category of `errc`, named "perdure.pg".

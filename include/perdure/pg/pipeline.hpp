@@ -52,9 +52,13 @@ public:
     const std::vector<item>& items() const noexcept { return items_; }
     const std::optional<std::size_t>& commit_index() const noexcept { return commit_; }
 
+    /// True if its first statement is `begin`.
+    bool begins() const noexcept { return begins_; }
+
 private:
     std::vector<item> items_;
     std::optional<std::size_t> commit_;
+    bool begins_ = false;
 };
 
 /// What a pipeline returned: a result for each statement, in order.

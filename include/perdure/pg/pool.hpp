@@ -52,22 +52,65 @@ public:
         return acquire_timeout_;
     }
 
+    /// How many of the connections are kept for users of pool_priority::critical; all but one at
+    /// most. Default 0.
+    pool_options& reserve(std::size_t value)
+    {
+        reserve_ = value;
+        return *this;
+    }
+    std::size_t reserve() const noexcept { return reserve_; }
+
+    /// How long the janitor may take to make a connection clean again that came back with an
+    /// operation cancelled half way or a transaction left open; then it is dropped. Zero: such a
+    /// connection is dropped at once. Default 5 s.
+    pool_options& janitor_timeout(std::chrono::steady_clock::duration value)
+    {
+        janitor_timeout_ = value;
+        return *this;
+    }
+    std::chrono::steady_clock::duration janitor_timeout() const noexcept
+    {
+        return janitor_timeout_;
+    }
+
 private:
     connection_options connection_;
     std::size_t size_ = 8;
+    std::size_t reserve_ = 0;
     std::chrono::steady_clock::duration acquire_timeout_ = std::chrono::seconds{5};
+    std::chrono::steady_clock::duration janitor_timeout_ = std::chrono::seconds{5};
+};
+
+/// Who is served first when connections are scarce.
+enum class pool_priority
+{
+    normal,   ///< In the order of coming; never takes what `pool_options::reserve` keeps.
+    critical, ///< Before all others, and with the reserve: short work that must not wait for them.
+};
+
+/// What a pool has at this moment.
+struct pool_statistics
+{
+    std::size_t size = 0;     ///< Connections that exist or are being made.
+    std::size_t idle = 0;     ///< Those of them that nobody uses.
+    std::size_t cleaning = 0; ///< Those of them that the janitor has.
+    std::size_t waiting = 0;  ///< Coroutines that wait for one.
 };
 
 namespace detail {
 class pool_state;
 }
 
-/// A connection lent by a pool; goes back when this is destroyed. One that is not clean (lost,
-/// cancelled half way, in a transaction) is dropped instead. May outlive the pool.
+/// A connection lent by a pool; goes back when this is destroyed. One that is not clean then is
+/// never lent as it is: left in a transaction, or with an operation cancelled half way, it goes to
+/// the pool's janitor; lost, it is dropped. May outlive the pool.
 class PERDURE_DECL pooled_connection
 {
 public:
-    pooled_connection(std::shared_ptr<detail::pool_state> pool, pg::connection lent) noexcept;
+    pooled_connection(
+        std::shared_ptr<detail::pool_state> pool, pg::connection lent,
+        pool_priority priority) noexcept;
     pooled_connection(pooled_connection&&) noexcept;
     pooled_connection& operator=(pooled_connection&&) noexcept;
     ~pooled_connection();
@@ -81,11 +124,17 @@ public:
 private:
     std::shared_ptr<detail::pool_state> pool_;
     std::optional<connection> connection_;
+    pool_priority priority_;
 };
 
 /// Connections to one server, made when they are needed. Everything runs on the pool's executor,
 /// which must not run handlers in parallel. Idle connections leave nothing pending there.
 /// Destroying the pool closes it; coroutines that wait in it end with errc::closed.
+///
+/// The janitor does for a connection what `connection::recover` says: it cancels what an operation
+/// that was cancelled here left running on the server, over a further connection that lives as long
+/// as that takes, and cleans up. Until then the connection counts as lent. One on which COMMIT was
+/// sent is dropped instead.
 class PERDURE_DECL pool
 {
 public:
@@ -99,10 +148,12 @@ public:
     /// `error` with errc::pool_timed_out, which says how many are lent and how the last attempt to
     /// connect failed; errc::closed; or what `connection::connect` throws, to the caller for whom
     /// it was tried. A cancelled wait takes no connection.
-    boost::asio::awaitable<pooled_connection> acquire();
+    boost::asio::awaitable<pooled_connection> acquire(
+        pool_priority priority = pool_priority::normal);
 
     /// Runs a pipeline on a connection of its own. Throws as `acquire` and `connection::run` do.
-    boost::asio::awaitable<pipeline_result> run(pipeline statements);
+    boost::asio::awaitable<pipeline_result> run(
+        pipeline statements, pool_priority priority = pool_priority::normal);
 
     /// Runs one statement on a connection of its own. Throws as `acquire` and `connection::execute`
     /// do.
@@ -114,21 +165,24 @@ public:
         return run_one(state_, std::move(one));
     }
 
-    /// Closes the idle connections and ends the waits with errc::closed; lent connections are
-    /// closed when they come back. Idempotent.
+    /// Closes the idle connections and those the janitor has, and ends the waits with errc::closed;
+    /// lent connections are closed when they come back. Idempotent.
     void close() noexcept;
 
-    /// Connections that exist or are being made.
-    std::size_t size() const noexcept;
+    /// What it has at this moment.
+    pool_statistics statistics() const noexcept;
 
-    /// Those of them that are not lent.
-    std::size_t idle() const noexcept;
+    /// `statistics().size`
+    std::size_t size() const noexcept { return statistics().size; }
+
+    /// `statistics().idle`
+    std::size_t idle() const noexcept { return statistics().idle; }
 
     boost::asio::any_io_executor get_executor() const noexcept;
 
 private:
     static boost::asio::awaitable<pipeline_result> run_pipeline(
-        std::shared_ptr<detail::pool_state> state, pipeline statements);
+        std::shared_ptr<detail::pool_state> state, pipeline statements, pool_priority priority);
     static boost::asio::awaitable<result> run_one(
         std::shared_ptr<detail::pool_state> state, pipeline one);
 
