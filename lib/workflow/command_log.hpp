@@ -44,6 +44,9 @@ public:
 
     const std::optional<command_mismatch>& mismatch() const noexcept { return mismatch_; }
 
+    /// How many commands were recorded.
+    std::size_t recorded() const noexcept { return recorded_.size(); }
+
     /// What was recorded.
     std::vector<event> take() noexcept;
 

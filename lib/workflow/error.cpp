@@ -29,6 +29,7 @@ public:
         case errc::cancelled: return "cancelled";
         case errc::timed_out: return "the time ran out";
         case errc::closed: return "closed";
+        case errc::activation_too_long: return "the workflow's code never waits";
         }
         return "unknown error " + std::to_string(code);
     }

@@ -23,14 +23,18 @@ void operation_state::start()
     begin();
 }
 
-void operation_state::complete(wait_ending ending, payload data) noexcept
+void operation_state::leave(leaving why)
+{
+    if (!started_ || done() || awaited()) return;
+    if (kept_ && !(why == leaving::interrupted && run_->cancel_requested())) return;
+    withdraw(why);
+}
+
+void operation_state::complete(operation_ending ending, payload data)
 {
     ending_ = ending;
     data_ = std::move(data);
-    done_ = true;
-    while (link* waiter = waiters_.pop_front()) {
-        static_cast<operation_wait::entry*>(waiter)->owner().wake(*this);
-    }
+    completion::complete(*run_);
 }
 
 std::shared_ptr<const failed> operation_state::failure() const
@@ -38,13 +42,22 @@ std::shared_ptr<const failed> operation_state::failure() const
     return std::make_shared<const failed>(errc::application_failure, decode_failure(data_));
 }
 
-activity_operation::activity_operation(runtime& run, untyped_activity_call call)
-    : operation_state(run), call_(std::move(call))
+activity_operation::activity_operation(runtime& run, shield guard, untyped_activity_call call)
+    : operation_state(run, guard), call_(std::move(call))
 {}
 
 void activity_operation::begin()
 {
-    run().schedule(std::static_pointer_cast<activity_operation>(shared_from_this()), call_);
+    number_ = run().next_operation();
+    run().schedule(
+        number_, call_, std::static_pointer_cast<activity_operation>(shared_from_this()));
+}
+
+void activity_operation::withdraw(leaving why)
+{
+    if (why == leaving::timed_out || !run().running()) return;
+    run().cancel_activity(number_);
+    complete(operation_ending::cancelled, payload());
 }
 
 std::shared_ptr<const failed> activity_operation::failure() const
@@ -54,7 +67,7 @@ std::shared_ptr<const failed> activity_operation::failure() const
 
 void timer_operation::begin()
 {
-    if (duration_ <= duration_.zero()) return complete(wait_ending::value, payload());
+    if (duration_ <= duration_.zero()) return complete(operation_ending::value, payload());
     const timestamp latest = timestamp::max();
     const timestamp now = run().now();
     due_ = duration_ < latest - now ? now + duration_ : latest;
@@ -66,17 +79,18 @@ void timer_operation::begin()
     run().start_timer(std::static_pointer_cast<timer_operation>(shared_from_this()));
 }
 
-void timer_operation::cancel()
+void timer_operation::withdraw(leaving why)
 {
-    if (done() || number_ == 0 || !run().running()) return;
+    if (why == leaving::timed_out || !run().running()) return;
     run().emit(event_type::timer_cancelled, number_);
     run().stop_timer(*this);
+    reset();
 }
 
 void receive_operation::begin()
 {
     if (std::optional<payload> received = run().take_signal(signal_)) {
-        return complete(wait_ending::value, std::move(*received));
+        return complete(operation_ending::value, std::move(*received));
     }
     run().wait_for_signal(signal_, *this);
 }
@@ -99,7 +113,7 @@ void side_effect_operation::begin()
     const event* recorded = run().emit(event_type::side_effect, number, name, std::move(data));
     if (recorded == nullptr) return;
     complete(
-        recorded->name == side_effect_failed ? wait_ending::failure : wait_ending::value,
+        recorded->name == side_effect_failed ? operation_ending::failure : operation_ending::value,
         recorded->data);
 }
 

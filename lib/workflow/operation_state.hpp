@@ -2,8 +2,8 @@
 #pragma once
 
 #include <perdure/workflow/context.hpp>
+#include <perdure/workflow/detail/completion.hpp>
 #include <perdure/workflow/detail/link.hpp>
-#include <perdure/workflow/detail/operation_wait.hpp>
 #include <perdure/workflow/failed.hpp>
 #include <perdure/workflow/payload.hpp>
 #include <perdure/workflow/timestamp.hpp>
@@ -17,29 +17,48 @@ namespace perdure::detail {
 
 class runtime;
 
-/// Created, started, completed: an operation goes this way once. Owned by whoever may still await
-/// it, and by the runtime while its outcome may still arrive.
-class operation_state : public std::enable_shared_from_this<operation_state>
+/// How an operation ended.
+enum class operation_ending : unsigned char
+{
+    value,
+    failure,
+    cancelled
+};
+
+/// Why somebody waits no more for an operation.
+enum class leaving : unsigned char
+{
+    timed_out,  ///< the time limit of the wait ran out
+    lost,       ///< a group of waits no longer needs it
+    interrupted ///< a cancellation interrupted the wait
+};
+
+/// Created, started, completed: an operation goes this way once, or back to its creation when it is
+/// withdrawn and can begin anew. Owned by whoever may still await it, and by the runtime while its
+/// outcome may still arrive.
+class operation_state : public completion, public std::enable_shared_from_this<operation_state>
 {
 public:
-    explicit operation_state(runtime& run) noexcept : run_(&run) {}
-    operation_state(const operation_state&) = delete;
-    operation_state& operator=(const operation_state&) = delete;
+    operation_state(runtime& run, shield guard) noexcept : run_(&run), shield_(guard) {}
     virtual ~operation_state() = default;
 
     runtime& run() const noexcept { return *run_; }
-    bool done() const noexcept { return done_; }
+    bool shielded() const noexcept { return shield_ == shield::on; }
 
     /// Starts it, unless that was done before or the run takes no commands any more.
     void start();
 
+    /// There is a future of it: it goes on when nobody waits.
+    void keep() noexcept { kept_ = true; }
+
+    /// A wait for it is no more. The last one withdraws it, unless it is kept: only the
+    /// cancellation of the instance ends what there is a future of.
+    void leave(leaving why);
+
     /// The outcome has arrived: wakes those that wait, in the order in which they began to.
-    void complete(wait_ending ending, payload data) noexcept;
+    void complete(operation_ending ending, payload data);
 
-    /// Nobody waits any more: the time ran out.
-    virtual void abandon() noexcept {}
-
-    wait_ending ending() const noexcept { return ending_; }
+    operation_ending ending() const noexcept { return ending_; }
     const payload& data() const noexcept { return data_; }
 
     /// Whose value it is, for messages: `signal approve`.
@@ -48,8 +67,6 @@ public:
     /// The exception for a failure.
     virtual std::shared_ptr<const failed> failure() const;
 
-    void add_waiter(link& waiter) noexcept { waiters_.push_back(waiter); }
-
 protected:
     /// As if it had not been started.
     void reset() noexcept { started_ = false; }
@@ -57,37 +74,41 @@ protected:
     /// Emits the command. The run takes commands.
     virtual void begin() = 0;
 
+    /// It is under way, and nobody waits for it any more.
+    virtual void withdraw(leaving) {}
+
 private:
     runtime* run_;
-    link waiters_;
     payload data_;
-    wait_ending ending_ = wait_ending::value;
+    operation_ending ending_ = operation_ending::value;
+    shield shield_;
     bool started_ = false;
-    bool done_ = false;
+    bool kept_ = false;
 };
 
 class activity_operation final : public operation_state
 {
 public:
-    activity_operation(runtime& run, untyped_activity_call call);
+    activity_operation(runtime& run, shield guard, untyped_activity_call call);
     std::string name() const override { return "the result of activity " + call_.name(); }
     std::shared_ptr<const failed> failure() const override;
 
 private:
     void begin() override;
 
+    /// An activity whose time ran out goes on: histories have no command for it.
+    void withdraw(leaving why) override;
+
     untyped_activity_call call_;
+    std::int32_t number_ = 0;
 };
 
 class timer_operation final : public operation_state
 {
 public:
-    timer_operation(runtime& run, std::chrono::microseconds duration) noexcept
-        : operation_state(run), duration_(duration)
+    timer_operation(runtime& run, shield guard, std::chrono::microseconds duration) noexcept
+        : operation_state(run, guard), duration_(duration)
     {}
-
-    /// Records that nobody waits for it, if it has not fired.
-    void cancel();
 
     std::int32_t number() const noexcept { return number_; }
     timestamp due() const noexcept { return due_; }
@@ -95,8 +116,12 @@ public:
 private:
     void begin() override;
 
+    /// Cancelled, it begins anew when it is awaited again. A sleep whose time ran out goes on, as
+    /// an activity does.
+    void withdraw(leaving why) override;
+
     std::chrono::microseconds duration_;
-    std::int32_t number_ = 0; // 0: it never started
+    std::int32_t number_ = 0;
     timestamp due_{};
 };
 
@@ -104,20 +129,21 @@ private:
 class receive_operation final : public operation_state, public link
 {
 public:
-    receive_operation(runtime& run, std::string_view signal) : operation_state(run), signal_(signal)
+    receive_operation(runtime& run, shield guard, std::string_view signal)
+        : operation_state(run, guard), signal_(signal)
     {}
 
     std::string name() const override { return "signal " + signal_; }
 
+private:
+    void begin() override;
+
     /// Leaves the signals to others; awaited again, it begins anew.
-    void abandon() noexcept override
+    void withdraw(leaving) override
     {
         unlink();
         reset();
     }
-
-private:
-    void begin() override;
 
     std::string signal_;
 };
@@ -125,8 +151,9 @@ private:
 class side_effect_operation final : public operation_state
 {
 public:
-    side_effect_operation(runtime& run, std::unique_ptr<side_effect_function> function) noexcept
-        : operation_state(run), function_(std::move(function))
+    side_effect_operation(
+        runtime& run, shield guard, std::unique_ptr<side_effect_function> function) noexcept
+        : operation_state(run, guard), function_(std::move(function))
     {}
 
     std::string name() const override { return "a side effect"; }
@@ -142,8 +169,8 @@ private:
 class continuation final : public operation_state
 {
 public:
-    continuation(runtime& run, untyped_workflow_call call)
-        : operation_state(run), call_(std::move(call))
+    continuation(runtime& run, shield guard, untyped_workflow_call call)
+        : operation_state(run, guard), call_(std::move(call))
     {}
 
 private:

@@ -7,59 +7,55 @@
 
 namespace perdure::detail {
 
-operation_wait::operation_wait(
-    std::shared_ptr<operation_state> operation,
-    std::optional<std::chrono::microseconds> limit) noexcept
-    : operation_(std::move(operation)), limit_(limit)
+operation_wait::operation_wait(std::shared_ptr<operation_state> operation) noexcept
+    : operation_(std::move(operation))
 {}
 
 operation_wait::~operation_wait() = default;
 
-bool operation_wait::await_ready()
+std::uint64_t operation_wait::completed() const noexcept
 {
+    return operation_->order();
+}
+
+bool operation_wait::interrupted_by_scope() const noexcept
+{
+    return !operation_->shielded() && scope().cancelled();
+}
+
+bool operation_wait::start(cancel_scope& scope)
+{
+    if (!scope.run().take_step()) return false;
+    if (enter(scope)) return true;
     operation_->start();
-    if (!operation_->run().running())
-        return false; // the run is over: this coroutine is not resumed
+    if (!scope.run().running()) return false; // the run is over: this coroutine is not resumed
     if (operation_->done()) return true;
-    if (!limit_ || *limit_ > limit_->zero()) return false;
-    timed_out_ = true;
-    operation_->abandon();
+    park(*operation_, !operation_->shielded());
+    return false;
+}
+
+bool operation_wait::cancel()
+{
+    leave();
+    operation_->leave(leaving::lost);
     return true;
 }
 
-void operation_wait::park(task_promise_base& waiting)
+bool operation_wait::abandon()
 {
-    runtime& run = operation_->run();
-    waiting_ = &waiting;
-    if (!run.running()) return;
-    operation_->add_waiter(on_operation_);
-    if (!limit_) return;
-    timer_ = std::make_shared<timer_operation>(run, *limit_);
-    timer_->start();
-    timer_->add_waiter(on_timer_);
+    leave();
+    operation_->leave(leaving::timed_out);
+    return true;
 }
 
-void operation_wait::wake(const operation_state& completed) noexcept
+void operation_wait::withdraw_awaited()
 {
-    on_operation_.unlink();
-    on_timer_.unlink();
-    if (&completed == timer_.get()) {
-        timed_out_ = true;
-        operation_->abandon();
-    }
-    waiting_->make_ready();
+    operation_->leave(leaving::interrupted);
 }
 
-wait_ending operation_wait::finish()
+bool operation_wait::has_failed() const noexcept
 {
-    if (timed_out_) return wait_ending::timed_out;
-    if (timer_) static_cast<timer_operation&>(*timer_).cancel();
-    return operation_->ending();
-}
-
-void operation_wait::rethrow_named(const error& refused) const
-{
-    throw error(refused.kind(), operation_->name() + ": " + refused.what());
+    return interrupted() || operation_->ending() != operation_ending::value;
 }
 
 const payload& operation_wait::value() const noexcept
@@ -69,7 +65,14 @@ const payload& operation_wait::value() const noexcept
 
 std::shared_ptr<const failed> operation_wait::failure() const
 {
+    if (interrupted() || operation_->ending() == operation_ending::cancelled)
+        return std::make_shared<const cancelled>();
     return operation_->failure();
+}
+
+void operation_wait::rethrow_named(const error& refused) const
+{
+    throw error(refused.kind(), operation_->name() + ": " + refused.what());
 }
 
 } // namespace perdure::detail

@@ -2,6 +2,7 @@
 
 #include "runtime.hpp"
 
+#include <perdure/workflow/defaults.hpp>
 #include <perdure/workflow/error.hpp>
 
 #include <algorithm>
@@ -30,6 +31,7 @@ private:
         std::vector<event> arrived, timestamp at, std::span<const event> commands);
     void accept(const event& arrived);
     void require_usable() const;
+    void refuse_overrun() const;
     [[noreturn]] void refuse(errc kind, const std::string& sentence) const;
     [[noreturn]] void refuse_mismatch(const detail::command_mismatch& mismatch) const;
 
@@ -101,12 +103,14 @@ decision replayer::driver::activate(std::vector<event> arrived, timestamp now)
         std::vector<event> commands = run_.log().take();
         std::move(commands.begin(), commands.end(), std::back_inserter(result.events));
     }
+    refuse_overrun();
     result.activities = run_.take_scheduled();
+    result.cancelled_activities = run_.take_cancelled();
     result.next_timer = run_.next_timer();
     result.finish = run_.finished();
     if (result.finish) result.activities.clear(); // nobody waits for them
     length_ += static_cast<std::int32_t>(result.events.size());
-    broken_ = false;
+    broken_ = run_.overran() != detail::runtime::overrun::none;
     return result;
 }
 
@@ -118,6 +122,7 @@ void replayer::driver::replay_activation(
     for (const event& next : arrived) run_.deliver(next);
     run_.log().end();
     if (run_.log().mismatch()) refuse_mismatch(*run_.log().mismatch());
+    refuse_overrun();
 }
 
 /// Checks what arrives: a run's first event is its start, and there is no other start.
@@ -141,6 +146,18 @@ void replayer::driver::accept(const event& arrived)
 void replayer::driver::require_usable() const
 {
     if (broken_) refuse(errc::invalid_argument, "the replayer is used after it has failed");
+}
+
+/// Code that emitted more commands than a history holds was stopped, too; what it emitted is
+/// returned, so that whoever stores it sees a history over its limit.
+void replayer::driver::refuse_overrun() const
+{
+    if (run_.overran() != detail::runtime::overrun::steps) return;
+    refuse(
+        errc::activation_too_long,
+        "the code took " + std::to_string(defaults::maximum_activation_steps) +
+            " steps without waiting for anything that takes time; give a loop like this something "
+            "to wait for, a sleep of more than zero, or let it continue as new");
 }
 
 void replayer::driver::refuse(errc kind, const std::string& sentence) const

@@ -60,6 +60,10 @@ inline constexpr std::int32_t maximum_history_events = 50'000;
 /// Limit of a run's history, in bytes of payload.
 inline constexpr std::size_t maximum_history_bytes = 50 * 1024 * 1024;
 
+/// Limit of what a workflow does before everything in it waits: operations awaited and coroutines
+/// resumed.
+inline constexpr std::int32_t maximum_activation_steps = 1'000'000;
+
 /// Limit of the nesting of arrays and objects in a payload.
 inline constexpr std::size_t maximum_depth = 100;
 

@@ -43,7 +43,9 @@ struct conversion<T>
         boost::mp11::mp_for_each<detail::described_members<T>>([&](auto descriptor) {
             using type = detail::member_type<T, decltype(descriptor)>;
             static_assert(
-                payload_type<type>, "perdure: a member of this described struct cannot be encoded");
+                payload_type<type>, "perdure: a member of this described struct cannot be encoded; "
+                                    "describe its type with BOOST_DESCRIBE_STRUCT, or specialise "
+                                    "perdure::conversion for it");
             if constexpr (payload_type<type>) {
                 to.key(descriptor.name);
                 conversion<type>::write(to, value.*descriptor.pointer);
@@ -56,7 +58,8 @@ struct conversion<T>
     {
         static_assert(
             std::is_default_constructible_v<T>,
-            "perdure: a described struct must be default-constructible to be read");
+            "perdure: a described struct is read into one that was default-constructed; give it a "
+            "default constructor");
         T value{};
         from.object_size();
         boost::mp11::mp_for_each<detail::described_members<T>>([&](auto descriptor) {

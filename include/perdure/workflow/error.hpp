@@ -32,7 +32,8 @@ enum class errc
     application_failure, ///< a failure that user code declared or let out
     cancelled,           ///< it was cancelled
     timed_out,           ///< its time ran out
-    closed               ///< the engine, worker or client was closed
+    closed,              ///< the engine, worker or client was closed
+    activation_too_long  ///< a workflow's code never waits for anything
 };
 
 /// The category of \ref errc.

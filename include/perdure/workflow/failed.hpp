@@ -79,7 +79,7 @@ public:
 /// Inside a workflow: thrown where the code awaits an operation, once somebody asked the instance
 /// to end, or once a select or when_all no longer needs the task that awaits. To whoever awaits the
 /// result of an instance: it ended by its cancellation.
-class cancelled : public failed
+class PERDURE_DECL cancelled : public failed
 {
 public:
     /// Inside a workflow.

@@ -1,12 +1,12 @@
 // What the functions of a context give out: an operation, lazy until it is awaited.
 #pragma once
 
+#include <perdure/workflow/detail/adapted.hpp>
 #include <perdure/workflow/detail/outcome.hpp>
 #include <perdure/workflow/detail/task_promise.hpp>
 
 #include <chrono>
 #include <memory>
-#include <optional>
 #include <utility>
 
 namespace perdure {
@@ -15,9 +15,17 @@ namespace perdure {
 ///
 /// Nothing is recorded and nothing happens until it is awaited; then its command is emitted, and
 /// the coroutine goes on when the outcome has arrived, in whatever process that is. Made by a \ref
-/// context; must not outlive the coroutine of the workflow. Awaiting it gives the value or throws
-/// what the context's function says. In every form, also as_result(), a recorded value that is not
-/// of the expected type is thrown as error (errc::malformed_payload).
+/// context; must not outlive the coroutine of the workflow. Copies stand for the same operation.
+///
+/// Awaiting it gives the value or throws what the context's function says. In every form, also
+/// as_result(), a recorded value that is not of the expected type is thrown as error
+/// (errc::malformed_payload).
+///
+/// Once the instance was asked to end, awaiting it throws \ref cancelled, whether it was awaited
+/// already or is only now, unless it was made by context::shielded(). What was waited for is
+/// withdrawn: a timer is cancelled, a signal is left to others, an activity is no longer wanted.
+/// What is not started yet is not started. A sleep or a receive that is awaited again (shielded)
+/// begins anew.
 ///
 /// \tparam Outcome what awaiting it gives; \ref operation names the usual one.
 template <class Outcome>
@@ -28,13 +36,12 @@ public:
     using value_type = typename Outcome::type;
 
     /// For the library.
-    explicit basic_operation(
-        std::shared_ptr<detail::operation_state> state,
-        std::optional<std::chrono::microseconds> limit = std::nullopt) noexcept
-        : state_(std::move(state)), limit_(limit)
+    explicit basic_operation(std::shared_ptr<detail::operation_state> state) noexcept
+        : state_(std::move(state))
     {}
 
-    /// The same operation, its failure as a value: awaiting it gives perdure::result.
+    /// The same operation, its failure, a cancellation included, as a value: awaiting it gives
+    /// perdure::result.
     auto as_result() const
         requires requires { typename Outcome::as_result; }
     {
@@ -46,23 +53,23 @@ public:
     ///
     /// The time is that of a durable timer, started when the operation is awaited; none is started
     /// when the outcome is there already. With a limit of zero or less the operation is started and
-    /// looked at, not waited for. An activity whose time ran out goes on, its outcome is ignored; a
-    /// signal that comes too late stays for the next receive.
+    /// looked at, not waited for. An activity whose time ran out goes on, its outcome is ignored (a
+    /// \ref select with a sleep would cancel it); a signal that comes too late stays for the next
+    /// receive.
     auto within(std::chrono::microseconds limit) const
-        requires requires { typename Outcome::within; }
+        requires Outcome::arrives
     {
-        return basic_operation<typename Outcome::within>(state_, limit);
+        return detail::limited<basic_operation>(*this, limit);
     }
 
     /// Awaits the outcome.
-    auto operator co_await() const noexcept
-    {
-        return detail::operation_awaiter<Outcome>(state_, limit_);
-    }
+    auto operator co_await() const { return detail::operation_awaiter<Outcome>(*this); }
+
+    /// For the library.
+    const std::shared_ptr<detail::operation_state>& state() const noexcept { return state_; }
 
 private:
     std::shared_ptr<detail::operation_state> state_;
-    std::optional<std::chrono::microseconds> limit_;
 };
 
 /// An operation whose outcome is a T, or an exception.
@@ -73,7 +80,8 @@ using operation = basic_operation<detail::plain_outcome<T>>;
 /// outcome each time.
 ///
 /// Copies stand for the same operation. Must not outlive the coroutine of the workflow. Destroying
-/// it stops nothing.
+/// it stops nothing, and neither does a \ref select that another one wins. Only while it is awaited
+/// does a cancellation of the instance reach it.
 template <class T>
 class future
 {
@@ -90,7 +98,13 @@ public:
     auto within(std::chrono::microseconds limit) const { return started_.within(limit); }
 
     /// Awaits the outcome.
-    auto operator co_await() const noexcept { return started_.operator co_await(); }
+    auto operator co_await() const { return started_.operator co_await(); }
+
+    /// For the library.
+    const std::shared_ptr<detail::operation_state>& state() const noexcept
+    {
+        return started_.state();
+    }
 
 private:
     operation<T> started_;
@@ -98,8 +112,12 @@ private:
 
 namespace detail {
 
-template <class Outcome>
-inline constexpr bool awaitable_in_workflow<basic_operation<Outcome>> = true;
+template <class T>
+struct wait_type<future<T>>
+{
+    using type = operation_awaiter<plain_outcome<T>>;
+};
+
 template <class T>
 inline constexpr bool awaitable_in_workflow<future<T>> = true;
 

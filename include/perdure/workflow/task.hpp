@@ -4,6 +4,7 @@
 #include <perdure/config.hpp>
 
 #include <perdure/workflow/detail/task_promise.hpp>
+#include <perdure/workflow/detail/wait.hpp>
 
 #include <coroutine>
 #include <optional>
@@ -74,7 +75,7 @@ public:
     template <task_promise_type Promise>
     void await_suspend(std::coroutine_handle<Promise> parent) const noexcept
     {
-        child_.promise().attach(parent.promise().run(), &parent.promise());
+        child_.promise().attach(parent.promise().scope(), &parent.promise());
         child_.promise().make_ready();
     }
 
@@ -92,12 +93,13 @@ private:
 /// and may await other tasks, any number deep, inside which the same rules hold: a task can await
 /// only what the context gives out and other tasks. Anything else is refused at compile time.
 ///
-/// A task is lazy: it runs when it is awaited, `co_await helper(ctx, order)`, once. An exception
-/// that leaves it is thrown where it was awaited. Parameters of the coroutine should be taken by
-/// value: a reference parameter must outlive the task. A task that is destroyed destroys its frame,
-/// its locals included, at whatever point it had reached; that happens to all tasks of an instance
-/// that is evicted from a worker's memory, and the destructors of their locals then find a context
-/// that ignores them.
+/// A task is lazy: it runs when it is awaited, `co_await helper(ctx, order)`, once; context::spawn,
+/// \ref when_all and \ref select run it beside others. An exception that leaves it is thrown where
+/// it was awaited. A cancellation is thrown inside it, where it awaits an operation, not where it
+/// is awaited. Parameters of the coroutine should be taken by value: a reference parameter must
+/// outlive the task. A task that is destroyed destroys its frame, its locals included, at whatever
+/// point it had reached; that happens to all tasks of an instance that is evicted from a worker's
+/// memory, and the destructors of their locals then find a context that ignores them.
 template <class T = void>
 class [[nodiscard("a task does nothing until it is awaited: co_await it")]] task
 {
@@ -126,6 +128,9 @@ public:
     /// The promise, for the library.
     promise_type& promise() const noexcept { return handle_.promise(); }
 
+    /// Gives up the frame to whoever destroys it; for the library.
+    std::coroutine_handle<> release() noexcept { return std::exchange(handle_, nullptr); }
+
 private:
     friend promise_type;
     explicit task(std::coroutine_handle<promise_type> handle) noexcept : handle_(handle) {}
@@ -134,6 +139,38 @@ private:
 };
 
 namespace detail {
+
+/// Waits for a task that runs beside others. When it is not needed any more it is cancelled, with
+/// the scope that all tasks of its group are in, and waited for.
+template <class T>
+class task_wait final : public wait, public task_observer
+{
+public:
+    using value_type = T;
+
+    explicit task_wait(task<T>&& work) noexcept : work_(std::move(work)) {}
+
+    T await_resume() { return work_.promise().take(); }
+
+private:
+    bool start(cancel_scope& scope) override
+    {
+        work_.promise().attach(scope, *this);
+        work_.promise().make_ready();
+        return false;
+    }
+
+    bool cancel() override { return false; }
+    void task_ended() override { over(); }
+
+    task<T> work_;
+};
+
+template <class T>
+struct wait_type<task<T>>
+{
+    using type = task_wait<T>;
+};
 
 template <class T>
 inline constexpr bool awaitable_in_workflow<task<T>> = true;

@@ -6,16 +6,17 @@
 #include <perdure/workflow/error.hpp>
 #include <perdure/workflow/result.hpp>
 
-#include <chrono>
 #include <exception>
-#include <optional>
 #include <type_traits>
 #include <variant>
 
-namespace perdure::detail {
+namespace perdure {
 
 template <class Outcome>
-struct timed_outcome;
+class basic_operation;
+
+namespace detail {
+
 template <class T>
 struct result_outcome;
 
@@ -36,11 +37,11 @@ struct plain_outcome
 {
     using type = T;
     using as_result = result_outcome<T>;
-    using within = timed_outcome<plain_outcome>;
+    static constexpr bool arrives = true;
 
-    static T take(const operation_wait& wait, wait_ending ending)
+    static T take(const operation_wait& wait)
     {
-        if (ending == wait_ending::failure) wait.failure()->raise();
+        if (wait.has_failed()) wait.failure()->raise();
         if constexpr (!std::is_void_v<T>) return decode_value<T>(wait);
     }
 };
@@ -50,11 +51,11 @@ template <class T>
 struct result_outcome
 {
     using type = result<T>;
-    using within = timed_outcome<result_outcome>;
+    static constexpr bool arrives = true;
 
-    static type take(const operation_wait& wait, wait_ending ending)
+    static type take(const operation_wait& wait)
     {
-        if (ending == wait_ending::failure) return type(wait.failure());
+        if (wait.has_failed()) return type(wait.failure());
         if constexpr (std::is_void_v<T>)
             return type(std::monostate{});
         else
@@ -62,53 +63,44 @@ struct result_outcome
     }
 };
 
-/// The value or the failure, or that neither came in time.
-template <class Outcome>
-struct timed_outcome
-{
-    using type = std::optional<typename Outcome::type>;
-
-    static type take(const operation_wait& wait, wait_ending ending)
-    {
-        if (ending == wait_ending::timed_out) return std::nullopt;
-        return Outcome::take(wait, ending);
-    }
-};
-
-/// Whether it came in time; or the failure as an exception.
-template <>
-struct timed_outcome<plain_outcome<void>>
-{
-    using type = bool;
-
-    static bool take(const operation_wait& wait, wait_ending ending)
-    {
-        if (ending == wait_ending::timed_out) return false;
-        plain_outcome<void>::take(wait, ending);
-        return true;
-    }
-};
-
-/// None: the coroutine does not go on.
+/// None: the coroutine does not go on, unless it is cancelled.
 template <class T>
 struct no_outcome
 {
     using type = T;
-    [[noreturn]] static T take(const operation_wait&, wait_ending) { std::terminate(); }
-};
+    static constexpr bool arrives = false;
 
-/// The typed awaiter.
-template <class Outcome>
-class operation_awaiter : public operation_wait
-{
-public:
-    using operation_wait::operation_wait;
-
-    typename Outcome::type await_resume()
+    [[noreturn]] static T take(const operation_wait& wait)
     {
-        const wait_ending ending = finish();
-        return Outcome::take(*this, ending);
+        if (wait.has_failed()) wait.failure()->raise();
+        std::terminate();
     }
 };
 
-} // namespace perdure::detail
+/// The typed wait.
+template <class Outcome>
+class operation_awaiter final : public operation_wait
+{
+public:
+    using value_type = typename Outcome::type;
+
+    /// From an operation or a future.
+    template <class Operation>
+    explicit operation_awaiter(const Operation& from) : operation_wait(from.state())
+    {}
+
+    value_type await_resume() { return Outcome::take(*this); }
+};
+
+template <class Outcome>
+struct wait_type<basic_operation<Outcome>>
+{
+    using type = operation_awaiter<Outcome>;
+};
+
+template <class Outcome>
+inline constexpr bool awaitable_in_workflow<basic_operation<Outcome>> = true;
+
+} // namespace detail
+
+} // namespace perdure

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <perdure/config.hpp>
+#include <perdure/workflow/detail/cancel_scope.hpp>
 
 #include <perdure/workflow/detail/link.hpp>
 
@@ -10,9 +11,11 @@
 #include <type_traits>
 #include <utility>
 
-namespace perdure::detail {
+namespace perdure {
 
-class runtime;
+class untyped_activity_call;
+
+namespace detail {
 
 /// Whether a type can stand after co_await in a workflow.
 template <class T>
@@ -36,6 +39,16 @@ struct refused_awaiter
     static anything await_resume() noexcept { return {}; }
 };
 
+/// Told when a task has ended that no coroutine awaits by itself.
+class task_observer
+{
+public:
+    virtual void task_ended() = 0;
+
+protected:
+    ~task_observer() = default;
+};
+
 /// The untyped part of a task's promise; as a node it is the parked coroutine in the ready queue.
 ///
 /// A coroutine is only ever resumed out of the ready queue: a child that is started and a parent
@@ -51,14 +64,16 @@ public:
         struct awaiter
         {
             task_promise_base* parent;
+            task_observer* observer;
             static bool await_ready() noexcept { return false; }
             void await_suspend(std::coroutine_handle<>) const noexcept
             {
                 if (parent != nullptr) parent->make_ready();
+                if (observer != nullptr) observer->task_ended();
             }
             static void await_resume() noexcept {}
         };
-        return awaiter{parent_};
+        return awaiter{parent_, observer_};
     }
 
     void unhandled_exception() noexcept { exception_ = std::current_exception(); }
@@ -69,30 +84,46 @@ public:
         using type = std::remove_cvref_t<Awaited>;
         constexpr bool known = awaitable_in_workflow<type>;
         constexpr bool reused = awaitable_once<type> && std::is_lvalue_reference_v<Awaited>;
+        constexpr bool call = std::is_base_of_v<untyped_activity_call, type>;
         static_assert(
-            known,
+            !call, "perdure: an activity call does nothing by itself; write co_await "
+                   "ctx.run(shop::charge(order))");
+        static_assert(
+            known || call,
             "perdure: a workflow can await only what its context gives out and perdure::task; "
             "whatever touches the world "
             "(files, sockets, timers of Asio, other coroutine types) belongs into an activity");
-        static_assert(!reused, "perdure: a task is awaited once; write co_await std::move(task)");
+        static_assert(
+            !reused, "perdure: a task is awaited once, and so is what when_all and select make of "
+                     "several; write co_await std::move(it)");
         if constexpr (known && !reused)
             return std::forward<Awaited>(awaited);
         else
             return refused_awaiter();
     }
 
-    /// Ties the coroutine to the run it belongs to, and to the one that awaits it (null: the run
-    /// itself).
-    void attach(runtime& run, task_promise_base* parent) noexcept
+    /// Ties the coroutine to what it is cancelled with, and to the one that awaits it (null: the
+    /// run itself).
+    void attach(cancel_scope& scope, task_promise_base* parent) noexcept
     {
-        run_ = &run;
+        scope_ = &scope;
         parent_ = parent;
     }
 
-    runtime& run() const noexcept { return *run_; }
+    /// The same, for one that nobody awaits by himself.
+    void attach(cancel_scope& scope, task_observer& observer) noexcept
+    {
+        scope_ = &scope;
+        observer_ = &observer;
+    }
+
+    cancel_scope& scope() const noexcept { return *scope_; }
 
     /// Puts the coroutine at the end of the ready queue.
     void make_ready() noexcept;
+
+    /// The coroutine itself.
+    std::coroutine_handle<> handle() const noexcept { return handle_; }
 
     void resume() const { handle_.resume(); }
     bool done() const noexcept { return handle_.done(); }
@@ -108,8 +139,9 @@ protected:
 
 private:
     std::coroutine_handle<> handle_;
-    runtime* run_ = nullptr;
+    cancel_scope* scope_ = nullptr;
     task_promise_base* parent_ = nullptr;
+    task_observer* observer_ = nullptr;
     std::exception_ptr exception_;
 };
 
@@ -117,4 +149,6 @@ private:
 template <class Promise>
 concept task_promise_type = std::is_base_of_v<task_promise_base, Promise>;
 
-} // namespace perdure::detail
+} // namespace detail
+
+} // namespace perdure
