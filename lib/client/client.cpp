@@ -46,8 +46,8 @@ asio::awaitable<void> send_signal(
     std::shared_ptr<client_core> client, store::signal_request request)
 {
     const std::string id = request.id;
-    const store::signal_status status = co_await client->signal(std::move(request));
-    if (status == store::signal_status::not_found) throw_not_found(id, "active instance");
+    const store::signalled outcome = co_await client->signal(std::move(request));
+    if (outcome.status == store::signal_status::not_found) throw_not_found(id, "active instance");
 }
 
 asio::awaitable<std::vector<event>> history_of(

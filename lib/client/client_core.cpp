@@ -35,7 +35,7 @@ client_core::client_core(std::shared_ptr<engine_core> engine) : engine_{std::mov
         on->executor(), most_per_commit, [on](std::vector<store::new_instance> items) {
             return on->store().create(std::move(items));
         });
-    signals_ = std::make_shared<batcher<store::signal_request, store::signal_status>>(
+    signals_ = std::make_shared<batcher<store::signal_request, store::signalled>>(
         on->executor(), most_per_commit, [on](std::vector<store::signal_request> items) {
             return on->store().signal(std::move(items));
         });
@@ -52,11 +52,11 @@ asio::awaitable<store::created> client_core::start(store::new_instance instance)
     co_return made;
 }
 
-asio::awaitable<store::signal_status> client_core::signal(store::signal_request request)
+asio::awaitable<store::signalled> client_core::signal(store::signal_request request)
 {
     co_await engine_->ready();
-    const store::signal_status status = co_await signals_->submit(std::move(request));
-    co_return status;
+    const store::signalled outcome = co_await signals_->submit(std::move(request));
+    co_return outcome;
 }
 
 asio::awaitable<store::instance_result> client_core::wait_for_result(store::instance_key instance)

@@ -24,7 +24,7 @@ public:
     engine_core& engine() noexcept { return *engine_; }
 
     boost::asio::awaitable<store::created> start(store::new_instance instance);
-    boost::asio::awaitable<store::signal_status> signal(store::signal_request request);
+    boost::asio::awaitable<store::signalled> signal(store::signal_request request);
 
     /// Waits until the instance has finished.
     boost::asio::awaitable<store::instance_result> wait_for_result(store::instance_key instance);
@@ -36,7 +36,7 @@ private:
     std::shared_ptr<engine_core> engine_;
     engine_core::listening listening_;
     shared_batcher<store::new_instance, store::created> starts_;
-    shared_batcher<store::signal_request, store::signal_status> signals_;
+    shared_batcher<store::signal_request, store::signalled> signals_;
     shared_batcher<store::instance_key, std::optional<store::instance_result>> lookups_;
 };
 

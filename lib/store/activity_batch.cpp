@@ -23,7 +23,7 @@ bool is_result(const activity_completion& completion)
 } // namespace
 
 activity_batch::activity_batch(store_core& core, std::vector<activity_completion> completions)
-    : core_{core}, completions_{std::move(completions)}, outcomes_(completions_.size())
+    : report_batch{core}, completions_{std::move(completions)}, outcomes_(completions_.size())
 {}
 
 std::vector<std::size_t> activity_batch::sizes() const
@@ -44,29 +44,27 @@ pg::pipeline activity_batch::build(batch_items items)
         ids.push_back(completions_[item].id);
         tokens.push_back(completions_[item].token);
     }
-    pg::pipeline work;
-    work.begin();
-    work.add(core_.sql.durable_settings);
-    work.add(core_.sql.lock_instances, instances);
+    pg::pipeline work = begin(items);
     work.add(core_.sql.fence_activity_tasks, instances, ids, tokens);
     add_results(work, items);
     add_settling(work, items);
     work.commit();
-    core_.add_notification(work, announce(items));
+    add_notification(work, items);
     return work;
 }
 
 void activity_batch::add_results(pg::pipeline& work, batch_items items) const
 {
     std::vector<instance_key> instances;
+    std::vector<std::int64_t> ids;
     std::vector<std::int32_t> runs, operations;
     std::vector<std::string_view> types, names;
     std::vector<std::span<const std::byte>> data;
-    std::vector<claim_token> tokens;
     for (const std::size_t item : items) {
         const activity_completion& each = completions_[item];
         if (!is_result(each)) continue;
         instances.push_back(each.instance);
+        ids.push_back(each.id);
         runs.push_back(each.run);
         types.push_back(to_string(
             each.outcome == outcome::completed ? event_type::activity_completed
@@ -74,10 +72,9 @@ void activity_batch::add_results(pg::pipeline& work, batch_items items) const
         operations.push_back(each.operation);
         names.push_back(each.name);
         data.push_back(each.data.span());
-        tokens.push_back(each.token);
     }
     if (instances.empty()) return;
-    work.add(core_.sql.deliver_results, instances, runs, types, operations, names, data, tokens);
+    work.add(core_.sql.deliver_results, instances, ids, runs, types, operations, names, data);
     work.add(core_.sql.wake_workflow_tasks);
 }
 
@@ -115,7 +112,7 @@ std::vector<std::size_t> activity_batch::confirmed(
     return {};
 }
 
-pg::pipeline activity_batch::build_resolve(batch_items items)
+void activity_batch::add_question(pg::pipeline& work, batch_items items)
 {
     std::vector<instance_key> instances;
     std::vector<std::int64_t> ids;
@@ -125,13 +122,7 @@ pg::pipeline activity_batch::build_resolve(batch_items items)
         ids.push_back(completions_[item].id);
         tokens.push_back(completions_[item].token);
     }
-    pg::pipeline question;
-    question.begin();
-    question.add(core_.sql.durable_settings);
-    question.add(core_.sql.lock_orphans, instances);
-    resolution_ = question.add(core_.sql.resolve_activity_tasks, instances, ids, tokens);
-    question.commit();
-    return question;
+    resolution_ = work.add(core_.sql.resolve_activity_tasks, instances, ids, tokens);
 }
 
 std::vector<bool> activity_batch::resolved(batch_items items, const pg::pipeline_result& results)
@@ -149,13 +140,6 @@ std::vector<bool> activity_batch::resolved(batch_items items, const pg::pipeline
     }
     core_.announcements.committed(announce(known));
     return settled;
-}
-
-pg::pipeline activity_batch::build_notification(batch_items items)
-{
-    pg::pipeline notification;
-    core_.add_notification(notification, announce(items));
-    return notification;
 }
 
 void activity_batch::lost(std::size_t item)

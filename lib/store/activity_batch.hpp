@@ -1,42 +1,44 @@
 // Storing what attempts of activities came to.
 #pragma once
 
-#include <store/batch_operation.hpp>
+#include <store/report_batch.hpp>
 
 #include <perdure/store/completions.hpp>
 
 #include <cstddef>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace perdure::store {
 
-class activity_batch : public batch_operation
+class activity_batch : public report_batch
 {
 public:
     activity_batch(store_core& core, std::vector<activity_completion> completions);
 
-    static batch_limits limits() { return {}; }
     std::vector<std::size_t> sizes() const;
 
     pg::pipeline build(batch_items items) override;
     std::vector<std::size_t> confirmed(
         batch_items items, const pg::pipeline_result& results) override;
-    pg::pipeline build_resolve(batch_items items) override;
     std::vector<bool> resolved(batch_items items, const pg::pipeline_result& results) override;
-    pg::pipeline build_notification(batch_items items) override;
     void lost(std::size_t item) override;
     void rejected(std::size_t item, const std::string& reason) override;
 
-    /// What came of each.
-    std::vector<activity_completed> take() { return std::move(outcomes_); }
+    /// What came of a settled item.
+    activity_completed take(std::size_t item) { return std::move(outcomes_[item]); }
 
 private:
     void add_results(pg::pipeline& work, batch_items items) const;
     void add_settling(pg::pipeline& work, batch_items items);
-    announcement announce(batch_items items) const;
+    instance_key instance_of(std::size_t item) const override
+    {
+        return completions_[item].instance;
+    }
+    announcement announce(batch_items items) const override;
+    void add_question(pg::pipeline& work, batch_items items) override;
 
-    store_core& core_;
     std::vector<activity_completion> completions_;
     std::vector<activity_completed> outcomes_;
     // Places in the pipeline that was built last.

@@ -40,10 +40,7 @@ batch_step batch_machine::next()
     if (under_way_) throw std::logic_error{"a step of the batch was not reported"};
     batch_step step;
     if (groups_.empty()) return step;
-    if (hopeless_ || impatient()) {
-        step.kind = batch_step::kind::give_up;
-        return step;
-    }
+    if (const auto end = end_of_patience()) return *end;
     if (pause_.count() > 0) return wait(std::exchange(pause_, milliseconds{0}));
     const auto ready = std::ranges::min_element(groups_, {}, &group::pause); // the first of equals
     if (ready->pause.count() > 0) {
@@ -53,24 +50,47 @@ batch_step batch_machine::next()
     }
     under_way_ = std::move(*ready);
     groups_.erase(ready);
-    step.kind = under_way_->in_doubt && limits_.resolves ? batch_step::kind::resolve
-                                                         : batch_step::kind::send;
+    if (under_way_->held && limits_.probes)
+        doing_ = batch_step::kind::probe;
+    else if (under_way_->in_doubt && limits_.resolves)
+        doing_ = batch_step::kind::resolve;
+    else
+        doing_ = batch_step::kind::send;
+    step.kind = doing_;
     step.items = under_way_->items;
     return step;
 }
 
 batch_step batch_machine::wait(milliseconds pause)
 {
+    now_ += pause;
+    if (const auto end = end_of_patience()) return *end; // instead of waiting for it
     batch_step step;
-    waited_ += pause;
-    step.kind = impatient() ? batch_step::kind::give_up : batch_step::kind::wait;
+    step.kind = batch_step::kind::wait;
     step.pause = pause;
+    return step;
+}
+
+/// What to do when it is: items that somebody has locked are no reason to give up the others.
+std::optional<batch_step> batch_machine::end_of_patience()
+{
+    const auto expired = std::ranges::find_if(groups_, [this](const group& each) {
+        return limits_.patience && each.since && now_ - *each.since > *limits_.patience;
+    });
+    if (expired == groups_.end() && !hopeless_) return std::nullopt;
+    batch_step step;
+    step.kind = batch_step::kind::give_up;
+    if (expired == groups_.end() || !expired->held || expired->in_doubt) return step;
+    step.kind = batch_step::kind::reject;
+    step.items = expired->items;
+    settle(*expired, batch_outcome::rejected);
+    groups_.erase(expired);
     return step;
 }
 
 void batch_machine::committed(std::span<const std::size_t> again)
 {
-    group done = take();
+    const group done = take();
     outages_ = 0;
     settle(done, batch_outcome::confirmed);
     group rest;
@@ -82,17 +102,26 @@ void batch_machine::committed(std::span<const std::size_t> again)
 void batch_machine::failed(batch_failure how, milliseconds took)
 {
     group which = take();
-    waited_ += took;
-    if (how == batch_failure::unknown) which.in_doubt = true;
+    now_ += took;
+    if (how != batch_failure::refused && !which.since) which.since = now_ - took;
+    const bool was_probe = doing_ == batch_step::kind::probe; // which changes nothing
+    if (how == batch_failure::unknown && !was_probe) which.in_doubt = which.was_in_doubt = true;
     if (how == batch_failure::unknown || how == batch_failure::unavailable) {
         hopeless_ = limits_.patience && !which.in_doubt;
         pause_ = pause_before(++outages_);
         return put_back(std::move(which));
     }
     outages_ = 0;
+    if (was_probe) return delay(std::move(which));
+    which.held = false;
     const bool asked = which.in_doubt && limits_.resolves; // it can only be asked again
     const bool several = which.items.size() > 1;
-    if (several && how == batch_failure::locked) return take_apart(which);
+    if (how == batch_failure::locked) {
+        if (several && limits_.probes && !which.probed) return hold(std::move(which));
+        if (several) return take_apart(which);
+        which.held = true;
+        return delay(std::move(which));
+    }
     if (!asked && several && (how == batch_failure::refused || how == batch_failure::slow))
         return halve(std::move(which));
     if (!asked && how == batch_failure::refused) return settle(which, batch_outcome::rejected);
@@ -101,30 +130,49 @@ void batch_machine::failed(batch_failure how, milliseconds took)
 
 void batch_machine::fenced(std::span<const std::size_t> positions)
 {
-    group which = take();
+    const group which = take();
     outages_ = 0;
-    if (limits_.losers_again) return delay(std::move(which));
     group losers;
     group rest;
+    rest.was_in_doubt = which.was_in_doubt;
     for (std::size_t i = 0; i < which.items.size(); ++i) {
         const bool lost = std::ranges::find(positions, i + 1) != positions.end();
         (lost ? losers : rest).items.push_back(which.items[i]);
     }
     if (losers.items.empty())
         throw std::logic_error{"a fence stopped a batch without naming a loser in it"};
-    settle(losers, batch_outcome::lost);
+    put_back(std::move(rest));
+    if (!which.was_in_doubt || !limits_.resolves) return settle(losers, batch_outcome::lost);
+    losers.in_doubt = losers.was_in_doubt = losers.lost = true;
+    put_back(std::move(losers));
+}
+
+void batch_machine::probed(const std::vector<bool>& locked)
+{
+    const group which = take();
+    outages_ = 0;
+    group held = part_of(which);
+    group rest = part_of(which);
+    for (std::size_t i = 0; i < which.items.size(); ++i)
+        (locked.at(i) ? held : rest).items.push_back(which.items[i]);
+    rest.probed = true;
+    held.held = true;
+    held.tries = which.tries;
+    if (!held.items.empty()) delay(std::move(held));
     put_back(std::move(rest));
 }
 
 void batch_machine::resolved(const std::vector<bool>& settled)
 {
-    group which = take();
+    const group which = take();
     outages_ = 0;
     group known;
     group rest;
+    rest.was_in_doubt = true;
     for (std::size_t i = 0; i < which.items.size(); ++i)
         (settled.at(i) ? known : rest).items.push_back(which.items[i]);
     settle(known, batch_outcome::confirmed);
+    if (which.lost) return settle(rest, batch_outcome::lost);
     put_back(std::move(rest));
 }
 
@@ -133,9 +181,9 @@ bool batch_machine::in_doubt() const noexcept
     return std::ranges::any_of(groups_, &group::in_doubt);
 }
 
-bool batch_machine::impatient() const noexcept
+bool batch_machine::held_up() const noexcept
 {
-    return limits_.patience && waited_ > *limits_.patience;
+    return !groups_.empty() && std::ranges::all_of(groups_, &group::held);
 }
 
 batch_machine::group batch_machine::take()
@@ -144,6 +192,17 @@ batch_machine::group batch_machine::take()
     group taken = std::move(*under_way_);
     under_way_.reset();
     return taken;
+}
+
+/// Without items, but in the same doubt for as long.
+batch_machine::group batch_machine::part_of(const group& whole)
+{
+    group part;
+    part.in_doubt = whole.in_doubt;
+    part.was_in_doubt = whole.was_in_doubt;
+    part.lost = whole.lost;
+    part.since = whole.since;
+    return part;
 }
 
 /// What is left of a group goes on at once, before the others.
@@ -155,15 +214,20 @@ void batch_machine::put_back(group rest)
 void batch_machine::settle(const group& which, batch_outcome how)
 {
     for (const std::size_t item : which.items) outcomes_[item] = how;
-    if (!which.items.empty()) waited_ = milliseconds{0};
+}
+
+/// The next step asks which of its items are locked.
+void batch_machine::hold(group which)
+{
+    which.held = true;
+    put_back(std::move(which));
 }
 
 void batch_machine::halve(group which)
 {
     const auto middle =
         which.items.begin() + static_cast<std::ptrdiff_t>((which.items.size() + 1) / 2);
-    group second;
-    second.in_doubt = which.in_doubt;
+    group second = part_of(which);
     second.items.assign(middle, which.items.end());
     which.items.erase(middle, which.items.end());
     put_back(std::move(second));
@@ -174,8 +238,7 @@ void batch_machine::halve(group which)
 void batch_machine::take_apart(const group& which)
 {
     for (auto item = which.items.rbegin(); item != which.items.rend(); ++item) {
-        group alone;
-        alone.in_doubt = which.in_doubt;
+        group alone = part_of(which);
         alone.items.push_back(*item);
         put_back(std::move(alone));
     }
@@ -183,7 +246,8 @@ void batch_machine::take_apart(const group& which)
 
 void batch_machine::delay(group which)
 {
-    which.pause = pause_before(++which.tries);
+    // A lock was waited for already, or lasts: looking again at once would be in vain.
+    which.pause = pause_before(++which.tries + (which.held ? 1 : 0));
     put_back(std::move(which));
 }
 

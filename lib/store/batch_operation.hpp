@@ -10,6 +10,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,6 +32,13 @@ public:
     virtual std::vector<std::size_t> confirmed(
         batch_items items, const pg::pipeline_result& results) = 0;
 
+    /// The transaction that finds out which of these items somebody has locked. Only for operations
+    /// whose limits say that they probe.
+    virtual pg::pipeline build_probe(batch_items items);
+
+    /// Reads what `build_probe` found out: for each item whether it is locked.
+    virtual std::vector<bool> probed(batch_items items, const pg::pipeline_result& results);
+
     /// The transaction that finds out whether these items were committed. Only for operations whose
     /// limits say that they resolve.
     virtual pg::pipeline build_resolve(batch_items items);
@@ -38,20 +46,28 @@ public:
     /// Reads what `build_resolve` found out: for each item whether it is settled.
     virtual std::vector<bool> resolved(batch_items items, const pg::pipeline_result& results);
 
-    /// Notifies once more what these items changed, when it is not known that it was; may be empty.
-    virtual pg::pipeline build_notification(batch_items items) = 0;
+    /// Notifies what these items changed, behind their commit or once more when it is not known
+    /// that it was. Does nothing by default.
+    virtual void add_notification(pg::pipeline& work, batch_items items);
 
-    /// This item was a loser of the fence.
-    virtual void lost(std::size_t item) = 0;
+    /// This item was a loser of the fence. Only for operations that have one.
+    virtual void lost(std::size_t item);
 
-    /// This item alone was refused, with these words.
+    /// This item alone was refused, or stayed locked, with these words.
     virtual void rejected(std::size_t item, const std::string& reason) = 0;
+};
+
+/// Hears how a batch gets on.
+struct batch_progress
+{
+    std::function<void(std::size_t item)> settled; ///< once for each item, as soon as it is
+    std::function<void()> held_up; ///< all that is left waits for the locks of others; may be empty
 };
 
 /// Brings the operation through for all items. Throws pg::error when the pool is closed or what it
 /// did is wrong, and, where the limits set a patience, when that is at its end.
 boost::asio::awaitable<void> run_batch(
     store_core& core, batch_operation& operation, std::vector<std::size_t> bytes,
-    batch_limits limits);
+    batch_limits limits, batch_progress progress);
 
 } // namespace perdure::store

@@ -9,7 +9,7 @@ namespace perdure::store {
 
 namespace asio = boost::asio;
 
-asio::awaitable<activity_claim> claim_activities(store_core& core, claim_request request)
+asio::awaitable<claimed<activity_task>> claim_activities(store_core& core, claim_request request)
 {
     const claim_token token = draw_token();
     const std::vector<std::int16_t> priorities(request.queues.size());
@@ -23,10 +23,10 @@ asio::awaitable<activity_claim> claim_activities(store_core& core, claim_request
     work.commit();
     const pg::pipeline_result results = co_await core.pool.run(std::move(work));
 
-    activity_claim claim;
-    claim.readable.next_due = results[due].get<std::optional<timestamp>>(0, 0);
-    claim.readable.now = results[due].get<timestamp>(0, 1);
-    core.clock.observe(claim.readable.now);
+    claimed<activity_task> claim;
+    claim.next_due = results[due].get<std::optional<timestamp>>(0, 0);
+    claim.now = results[due].get<timestamp>(0, 1);
+    core.clock.observe(claim.now);
     for (auto
          [id, instance, instance_id, workflow_queue, queue, name, run, operation, attempt,
           arguments, limit, attempts, initial_interval, coefficient, maximum_interval] :
@@ -55,21 +55,9 @@ asio::awaitable<activity_claim> claim_activities(store_core& core, claim_request
                 .backoff_coefficient(coefficient)
                 .maximum_interval(std::chrono::milliseconds{maximum_interval});
         } catch (const error& unusable) { // written by somebody else than this library
-            activity_completion back;
-            back.id = task.id;
-            back.instance = task.instance;
-            back.run = task.run;
-            back.operation = task.operation;
-            back.queue = task.queue;
-            back.workflow_queue = task.workflow_queue;
-            back.token = token;
-            back.outcome = activity_completion::outcome::release;
-            back.delay = unreadable_delay;
-            back.problem = "activity \"" + task.name + "\": " + unusable.what();
-            claim.unreadable.push_back(std::move(back));
-            continue;
+            task.problem = "activity \"" + task.name + "\": " + unusable.what();
         }
-        claim.readable.tasks.push_back(std::move(task));
+        claim.tasks.push_back(std::move(task));
     }
     co_return claim;
 }
@@ -92,7 +80,14 @@ asio::awaitable<std::vector<extension>> extend_activities(
         work.add(core.sql.extend_activity_tasks, instances, ids, tokens, lease);
     work.commit();
     const pg::pipeline_result results = co_await core.pool.run(std::move(work));
-    std::vector<extension> outcomes = read_extensions(results[extended]);
+    std::vector<extension> outcomes;
+    for (const auto& [position, held, present, cancelled] :
+         results[extended].rows<std::int64_t, bool, bool, bool>()) {
+        if (held)
+            outcomes.push_back(cancelled ? extension::cancelled : extension::held);
+        else
+            outcomes.push_back(present ? extension::busy : extension::lost);
+    }
     co_return outcomes;
 }
 

@@ -8,7 +8,7 @@ namespace perdure::store {
 
 namespace asio = boost::asio;
 
-asio::awaitable<workflow_claim> claim_workflows(store_core& core, claim_request request)
+asio::awaitable<claimed<workflow_task>> claim_workflows(store_core& core, claim_request request)
 {
     const claim_token token = draw_token();
     const std::vector<std::int16_t> priorities(request.queues.size());
@@ -27,33 +27,15 @@ asio::awaitable<workflow_claim> claim_workflows(store_core& core, claim_request 
 
     events_by_instance<arrived_event> inbox = read_inbox(results[inboxes]);
     events_by_instance<event> history = read_histories(results[histories]);
-    workflow_claim claim;
-    claim.readable.next_due = results[due].get<std::optional<timestamp>>(0, 0);
-    claim.readable.now = results[due].get<timestamp>(0, 1);
-    core.clock.observe(claim.readable.now);
+    claimed<workflow_task> claim;
+    claim.next_due = results[due].get<std::optional<timestamp>>(0, 0);
+    claim.now = results[due].get<timestamp>(0, 1);
+    core.clock.observe(claim.now);
     for (auto [instance, id, workflow, queue, run, length, bytes, attempt, last_token, metadata] :
          results[tasks]
              .rows<
                  instance_key, std::string, std::string, std::string, std::int32_t, std::int32_t,
                  std::int64_t, std::int32_t, std::optional<claim_token>, pg::bytes>()) {
-        const auto problem = [&, key = instance]() -> std::optional<std::string> {
-            if (const auto found = inbox.unreadable.find(key); found != inbox.unreadable.end())
-                return found->second;
-            if (const auto found = history.unreadable.find(key); found != history.unreadable.end())
-                return found->second;
-            return std::nullopt;
-        }();
-        if (problem) {
-            workflow_release back;
-            back.instance = instance;
-            back.queue = std::move(queue);
-            back.token = token;
-            back.delay = unreadable_delay;
-            back.problem = *problem;
-            back.count_attempt = false;
-            claim.unreadable.push_back(std::move(back));
-            continue;
-        }
         workflow_task task;
         task.instance = instance;
         task.id = std::move(id);
@@ -68,21 +50,13 @@ asio::awaitable<workflow_claim> claim_workflows(store_core& core, claim_request 
         task.arrived = std::move(inbox.events[instance]);
         task.history = std::move(history.events[instance]);
         task.metadata = payload::from_bytes(metadata);
-        claim.readable.tasks.push_back(std::move(task));
+        if (const auto found = inbox.unreadable.find(instance); found != inbox.unreadable.end())
+            task.problem = found->second;
+        if (const auto found = history.unreadable.find(instance); found != history.unreadable.end())
+            task.problem = found->second;
+        claim.tasks.push_back(std::move(task));
     }
     co_return claim;
-}
-
-std::vector<extension> read_extensions(const pg::result& rows)
-{
-    std::vector<extension> outcomes;
-    for (const auto& [position, extended, present] : rows.rows<std::int64_t, bool, bool>()) {
-        if (extended)
-            outcomes.push_back(extension::held);
-        else
-            outcomes.push_back(present ? extension::busy : extension::lost);
-    }
-    return outcomes;
 }
 
 asio::awaitable<std::vector<extension>> extend_workflows(
@@ -100,7 +74,14 @@ asio::awaitable<std::vector<extension>> extend_workflows(
     const std::size_t extended = work.add(core.sql.extend_workflow_tasks, instances, tokens, lease);
     work.commit();
     const pg::pipeline_result results = co_await core.pool.run(std::move(work));
-    std::vector<extension> outcomes = read_extensions(results[extended]);
+    std::vector<extension> outcomes;
+    for (const auto& [position, held, present] :
+         results[extended].rows<std::int64_t, bool, bool>()) {
+        if (held)
+            outcomes.push_back(extension::held);
+        else
+            outcomes.push_back(present ? extension::busy : extension::lost);
+    }
     co_return outcomes;
 }
 

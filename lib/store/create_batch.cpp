@@ -15,8 +15,8 @@ create_batch::create_batch(store_core& core, std::vector<new_instance> instances
 batch_limits create_batch::limits()
 {
     batch_limits limits;
-    limits.resolves = false;    // the keys make a repetition harmless
-    limits.losers_again = true; // sent again they find their twin
+    limits.resolves = false; // the keys make a repetition harmless
+    limits.probes = false;   // what is in the way may be a row that nobody sees yet
     limits.patience = std::chrono::seconds{10};
     return limits;
 }
@@ -49,16 +49,19 @@ pg::pipeline create_batch::build(batch_items items)
     work.add(core_.sql.create_instances, ids, workflows, queues, arguments, metadata, keys);
     look_up_ = work.add(core_.sql.look_up_created, ids, keys);
     work.commit();
-    core_.add_notification(work, announce(items));
+    add_notification(work, items);
     return work;
 }
 
 std::vector<std::size_t> create_batch::confirmed(
     batch_items items, const pg::pipeline_result& results)
 {
+    std::set<std::size_t> unanswered{items.begin(), items.end()};
     for (const auto& [position, instance, run, mine, fresh] :
          results[look_up_].rows<std::int64_t, instance_key, std::int32_t, bool, bool>()) {
-        created& made = created_[items[static_cast<std::size_t>(position - 1)]];
+        const std::size_t item = items[static_cast<std::size_t>(position - 1)];
+        unanswered.erase(item);
+        created& made = created_[item];
         made.instance = instance;
         made.run = run;
         made.status = mine ? created::status::repeated : created::status::already_exists;
@@ -68,38 +71,37 @@ std::vector<std::size_t> create_batch::confirmed(
     std::set<instance_key> fresh_ones;
     for (const std::size_t item : items) {
         created& made = created_[item];
-        if (made.status != created::status::created) continue;
+        if (unanswered.contains(item) || made.status != created::status::created) continue;
         if (!fresh_ones.insert(made.instance).second) made.status = created::status::repeated;
     }
-    core_.announcements.committed(announce(items));
-    return {};
+    announcement what;
+    for (const std::size_t item : items)
+        if (created_[item].status != created::status::already_exists)
+            what.add_workflow_queue(instances_[item].queue);
+    core_.announcements.committed(what);
+    // What stood in the way was removed before it was looked up: the way is free.
+    return {unanswered.begin(), unanswered.end()};
 }
 
-pg::pipeline create_batch::build_notification(batch_items items)
-{
-    pg::pipeline notification;
-    core_.add_notification(notification, announce(items));
-    return notification;
-}
-
-void create_batch::lost(std::size_t) {}
-
-void create_batch::rejected(std::size_t, const std::string& reason)
-{
-    rejection_ = reason;
-}
-
-std::vector<created> create_batch::take()
-{
-    if (!rejection_.empty()) throw pg::error{pg::errc::server_error, rejection_};
-    return std::move(created_);
-}
-
-announcement create_batch::announce(batch_items items) const
+/// That nothing was created, only the database knows.
+void create_batch::add_notification(pg::pipeline& work, batch_items items)
 {
     announcement what;
-    for (const std::size_t item : items) what.add_workflow_queue(instances_[item].queue);
-    return what;
+    std::vector<std::string_view> ids;
+    std::vector<boost::uuids::uuid> keys;
+    for (const std::size_t item : items) {
+        what.add_workflow_queue(instances_[item].queue);
+        ids.push_back(instances_[item].id);
+        keys.push_back(instances_[item].start_key);
+    }
+    const std::optional<std::string> payload = core_.announcements.lead(what);
+    if (payload) work.add(core_.sql.notify_created, core_.channel, *payload, ids, keys);
+}
+
+void create_batch::rejected(std::size_t item, const std::string& reason)
+{
+    created_[item].status = created::status::rejected;
+    created_[item].reason = reason;
 }
 
 } // namespace perdure::store

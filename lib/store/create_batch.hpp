@@ -5,10 +5,9 @@
 
 #include <perdure/store/instances.hpp>
 
-#include <perdure/pg/error.hpp>
-
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace perdure::store {
@@ -24,20 +23,16 @@ public:
     pg::pipeline build(batch_items items) override;
     std::vector<std::size_t> confirmed(
         batch_items items, const pg::pipeline_result& results) override;
-    pg::pipeline build_notification(batch_items items) override;
-    void lost(std::size_t item) override;
+    void add_notification(pg::pipeline& work, batch_items items) override;
     void rejected(std::size_t item, const std::string& reason) override;
 
-    /// What came of each; throws when one was rejected.
-    std::vector<created> take();
+    /// What came of a settled item.
+    created take(std::size_t item) { return std::move(created_[item]); }
 
 private:
-    announcement announce(batch_items items) const;
-
     store_core& core_;
     std::vector<new_instance> instances_;
     std::vector<created> created_;
-    std::string rejection_;
     std::size_t look_up_ = 0; // its place in the pipeline
 };
 

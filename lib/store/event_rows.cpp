@@ -68,10 +68,8 @@ events_by_instance<event> read_histories(const pg::result& rows)
     return read;
 }
 
-std::vector<event> read_history(const pg::result& rows)
+void append_history(std::vector<event>& history, const pg::result& rows)
 {
-    std::vector<event> history;
-    history.reserve(rows.size());
     for (auto [type, operation, name, data, at, due] :
          rows.rows<
              std::string, std::int32_t, std::string, pg::bytes, timestamp,
@@ -81,7 +79,6 @@ std::vector<event> read_history(const pg::result& rows)
         history.push_back(make_event(operation, std::move(name), data, at, due));
         history.back().type = *known;
     }
-    return history;
 }
 
 } // namespace perdure::store

@@ -29,8 +29,8 @@ events_by_instance<arrived_event> read_inbox(const pg::result& rows);
 /// Reads rows of (instance, type, operation, name, data, at, due).
 events_by_instance<event> read_histories(const pg::result& rows);
 
-/// Reads rows of (type, operation, name, data, at, due). Throws pg::error (errc::bad_value) for a
-/// type this version of the library does not know.
-std::vector<event> read_history(const pg::result& rows);
+/// Reads rows of (type, operation, name, data, at, due), behind what was read before. Throws
+/// pg::error (errc::bad_value) for a type this version of the library does not know.
+void append_history(std::vector<event>& history, const pg::result& rows);
 
 } // namespace perdure::store

@@ -8,7 +8,7 @@
 namespace perdure::store {
 
 release_batch::release_batch(store_core& core, std::vector<workflow_release> releases)
-    : core_{core},
+    : report_batch{core},
       releases_{std::move(releases)},
       outcomes_(releases_.size(), completion_status::confirmed)
 {}
@@ -38,15 +38,12 @@ pg::pipeline release_batch::build(batch_items items)
         problems.push_back(each.problem);
     }
     const std::vector<std::optional<std::int32_t>> any(items.size()); // of run and history length
-    pg::pipeline work;
-    work.begin();
-    work.add(core_.sql.durable_settings);
-    work.add(core_.sql.lock_instances, instances);
+    pg::pipeline work = begin(items);
     work.add(core_.sql.fence_workflow_tasks, instances, tokens, any, any);
     work.add(core_.sql.release_workflow_tasks, instances, delays, uncounted);
     if (!troubled.empty()) work.add(core_.sql.note_problems, troubled, problems);
     work.commit();
-    core_.add_notification(work, announce(items));
+    add_notification(work, items);
     return work;
 }
 
@@ -56,7 +53,7 @@ std::vector<std::size_t> release_batch::confirmed(batch_items items, const pg::p
     return {};
 }
 
-pg::pipeline release_batch::build_resolve(batch_items items)
+void release_batch::add_question(pg::pipeline& work, batch_items items)
 {
     std::vector<instance_key> instances;
     std::vector<claim_token> tokens;
@@ -64,13 +61,7 @@ pg::pipeline release_batch::build_resolve(batch_items items)
         instances.push_back(releases_[item].instance);
         tokens.push_back(releases_[item].token);
     }
-    pg::pipeline question;
-    question.begin();
-    question.add(core_.sql.durable_settings);
-    question.add(core_.sql.lock_orphans, instances);
-    resolution_ = question.add(core_.sql.resolve_released, instances, tokens);
-    question.commit();
-    return question;
+    resolution_ = work.add(core_.sql.resolve_released, instances, tokens);
 }
 
 std::vector<bool> release_batch::resolved(batch_items items, const pg::pipeline_result& results)
@@ -83,13 +74,6 @@ std::vector<bool> release_batch::resolved(batch_items items, const pg::pipeline_
     }
     core_.announcements.committed(announce(known));
     return settled;
-}
-
-pg::pipeline release_batch::build_notification(batch_items items)
-{
-    pg::pipeline notification;
-    core_.add_notification(notification, announce(items));
-    return notification;
 }
 
 void release_batch::lost(std::size_t item)

@@ -18,11 +18,15 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr const char* stayed_locked =
+    "another transaction held a lock on the instance for too long; nothing was changed";
+
 /// Tells again what may not have been told; that it is told is not promised.
 asio::awaitable<void> notify_again(
     store_core& core, batch_operation& operation, std::vector<std::size_t> items)
 {
-    pg::pipeline notification = operation.build_notification(items);
+    pg::pipeline notification;
+    operation.add_notification(notification, items);
     if (notification.empty()) co_return;
     try {
         co_await core.pool.run(std::move(notification));
@@ -32,22 +36,14 @@ asio::awaitable<void> notify_again(
 }
 
 void report(
-    store_core& core, batch_machine& machine, batch_operation& operation, const batch_step& step,
-    const pg::error& failure, std::chrono::milliseconds took)
+    store_core& core, batch_machine& machine, const pg::error& failure,
+    std::chrono::milliseconds took)
 {
     const std::optional<batch_failure> how = classify(failure);
     if (!how) throw failure;
-    if (*how != batch_failure::fenced) {
-        machine.failed(*how, took);
-        core.announcements.troubled("a batch could not be committed and is sent again", failure);
-    } else {
-        machine.fenced(losers_of(failure));
-    }
-    for (const std::size_t item : step.items) {
-        if (machine.outcome(item) == batch_outcome::lost) operation.lost(item);
-        if (machine.outcome(item) == batch_outcome::rejected)
-            operation.rejected(item, failure.what());
-    }
+    if (*how == batch_failure::fenced) return machine.fenced(losers_of(failure));
+    machine.failed(*how, took);
+    core.announcements.troubled("a batch could not be committed and is sent again", failure);
 }
 
 [[noreturn]] void give_up(const batch_machine& machine, const std::optional<pg::error>& last)
@@ -64,6 +60,16 @@ void report(
 
 batch_operation::~batch_operation() = default;
 
+pg::pipeline batch_operation::build_probe(batch_items)
+{
+    throw std::logic_error{"this operation probes nothing"};
+}
+
+std::vector<bool> batch_operation::probed(batch_items, const pg::pipeline_result&)
+{
+    throw std::logic_error{"this operation probes nothing"};
+}
+
 pg::pipeline batch_operation::build_resolve(batch_items)
 {
     throw std::logic_error{"this operation resolves nothing"};
@@ -74,9 +80,16 @@ std::vector<bool> batch_operation::resolved(batch_items, const pg::pipeline_resu
     throw std::logic_error{"this operation resolves nothing"};
 }
 
+void batch_operation::add_notification(pg::pipeline&, batch_items) {}
+
+void batch_operation::lost(std::size_t)
+{
+    throw std::logic_error{"this operation has no fence"};
+}
+
 asio::awaitable<void> run_batch(
     store_core& core, batch_operation& operation, std::vector<std::size_t> bytes,
-    batch_limits limits)
+    batch_limits limits, batch_progress progress)
 {
     batch_machine machine{bytes, limits};
     asio::steady_timer timer{co_await asio::this_coro::executor};
@@ -91,17 +104,27 @@ asio::awaitable<void> run_batch(
             case batch_step::kind::done: co_return;
             case batch_step::kind::give_up: give_up(machine, last_failure);
             case batch_step::kind::wait:
+                if (progress.held_up && machine.held_up()) progress.held_up();
                 timer.expires_after(step.pause);
                 co_await timer.async_wait(asio::use_awaitable);
                 continue;
+            case batch_step::kind::reject:
+                for (const std::size_t item : step.items) operation.rejected(item, stayed_locked);
+                break;
             case batch_step::kind::send: {
                 pg::pipeline work = operation.build(step.items);
                 const pg::pipeline_result results = co_await core.pool.run(std::move(work));
                 machine.committed(operation.confirmed(step.items, results));
-                if (!results.after_commit()) continue;
+                if (!results.after_commit()) break;
                 core.announcements.troubled(
                     "a commit's notification could not be sent", *results.after_commit());
                 untold.assign(step.items.begin(), step.items.end());
+                break;
+            }
+            case batch_step::kind::probe: {
+                pg::pipeline question = operation.build_probe(step.items);
+                const pg::pipeline_result results = co_await core.pool.run(std::move(question));
+                machine.probed(operation.probed(step.items, results));
                 break;
             }
             case batch_step::kind::resolve: {
@@ -121,11 +144,18 @@ asio::awaitable<void> run_batch(
         if (failure) {
             const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(
                 std::chrono::steady_clock::now() - begun);
-            report(core, machine, operation, step, *failure, took);
-            last_failure = std::move(failure);
-        } else if (!untold.empty()) {
-            co_await notify_again(core, operation, std::move(untold));
+            report(core, machine, *failure, took);
         }
+        for (const std::size_t item : step.items) {
+            const batch_outcome outcome = machine.outcome(item);
+            if (outcome == batch_outcome::open) continue;
+            if (outcome == batch_outcome::lost) operation.lost(item);
+            if (outcome == batch_outcome::rejected && failure)
+                operation.rejected(item, failure->what());
+            progress.settled(item);
+        }
+        if (failure) last_failure = std::move(failure);
+        if (!untold.empty()) co_await notify_again(core, operation, std::move(untold));
     }
 }
 

@@ -1,6 +1,6 @@
 #include <store/signal_batch.hpp>
 
-#include <perdure/pg/error.hpp>
+#include <store/locked_instances.hpp>
 
 #include <chrono>
 #include <optional>
@@ -10,11 +10,26 @@
 
 namespace perdure::store {
 
-signal_batch::signal_batch(store_core& core, std::vector<signal_request> signals)
+delivery::delivery(signal_request signal)
+    : type{event_type::signal_received},
+      id{std::move(signal.id)},
+      name{std::move(signal.name)},
+      data{std::move(signal.data)},
+      key{signal.key}
+{}
+
+delivery::delivery(cancel_request request)
+    : type{event_type::cancel_requested},
+      id{std::move(request.id)},
+      data{payload::from_text("null")},
+      key{request.key}
+{}
+
+signal_batch::signal_batch(store_core& core, std::vector<delivery> deliveries)
     : core_{core},
-      signals_{std::move(signals)},
-      statuses_(signals_.size(), signal_status::not_found),
-      looked_twice_(signals_.size())
+      deliveries_{std::move(deliveries)},
+      outcomes_(deliveries_.size()),
+      looked_twice_(deliveries_.size())
 {}
 
 batch_limits signal_batch::limits()
@@ -28,18 +43,19 @@ batch_limits signal_batch::limits()
 std::vector<std::size_t> signal_batch::sizes() const
 {
     std::vector<std::size_t> sizes;
-    for (const signal_request& each : signals_) sizes.push_back(each.data.size());
+    for (const delivery& each : deliveries_) sizes.push_back(each.data.size());
     return sizes;
 }
 
 pg::pipeline signal_batch::build(batch_items items)
 {
-    std::vector<std::string_view> ids, names;
+    const std::vector<std::string_view> ids = ids_of(items);
+    std::vector<std::string_view> types, names;
     std::vector<std::span<const std::byte>> data;
     std::vector<boost::uuids::uuid> keys;
     for (const std::size_t item : items) {
-        const signal_request& each = signals_[item];
-        ids.push_back(each.id);
+        const delivery& each = deliveries_[item];
+        types.push_back(to_string(each.type));
         names.push_back(each.name);
         data.push_back(each.data.span());
         keys.push_back(each.key);
@@ -48,7 +64,7 @@ pg::pipeline signal_batch::build(batch_items items)
     work.begin();
     work.add(core_.sql.durable_settings);
     work.add(core_.sql.lock_signalled, ids);
-    delivery_ = work.add(core_.sql.deliver_signals, ids, names, data, keys);
+    delivery_ = work.add(core_.sql.deliver_signals, ids, types, names, data, keys);
     work.add(core_.sql.wake_workflow_tasks);
     work.commit();
     add_notification(work, items);
@@ -59,10 +75,7 @@ pg::pipeline signal_batch::build(batch_items items)
 void signal_batch::add_notification(pg::pipeline& work, batch_items items)
 {
     const std::optional<std::string> payload = core_.announcements.lead(announcement{});
-    if (!payload) return;
-    std::vector<std::string_view> ids;
-    for (const std::size_t item : items) ids.push_back(signals_[item].id);
-    work.add(core_.sql.notify_signalled, core_.channel, *payload, ids);
+    if (payload) work.add(core_.sql.notify_signalled, core_.channel, *payload, ids_of(items));
 }
 
 std::vector<std::size_t> signal_batch::confirmed(
@@ -73,7 +86,7 @@ std::vector<std::size_t> signal_batch::confirmed(
     for (const auto& [position, status, queue] :
          results[delivery_].rows<std::int64_t, signal_status, std::optional<std::string>>()) {
         const std::size_t item = items[static_cast<std::size_t>(position - 1)];
-        statuses_[item] = status;
+        outcomes_[item].status = status;
         if (status != signal_status::not_found && queue) what.add_workflow_queue(*queue);
         // The lock may have been waited for until the instance had finished and another one had
         // begun, which the waiting statement could not see: a new one can.
@@ -86,24 +99,30 @@ std::vector<std::size_t> signal_batch::confirmed(
     return again;
 }
 
-pg::pipeline signal_batch::build_notification(batch_items items)
+pg::pipeline signal_batch::build_probe(batch_items items)
 {
-    pg::pipeline notification;
-    add_notification(notification, items);
-    return notification;
+    return probe_locks(core_, {}, ids_of(items));
 }
 
-void signal_batch::lost(std::size_t) {}
-
-void signal_batch::rejected(std::size_t, const std::string& reason)
+std::vector<bool> signal_batch::probed(batch_items items, const pg::pipeline_result& results)
 {
-    rejection_ = reason;
+    const locked_instances locked = read_locks(results);
+    std::vector<bool> found;
+    for (const std::size_t item : items) found.push_back(locked.ids.contains(deliveries_[item].id));
+    return found;
 }
 
-std::vector<signal_status> signal_batch::take()
+std::vector<std::string_view> signal_batch::ids_of(batch_items items) const
 {
-    if (!rejection_.empty()) throw pg::error{pg::errc::server_error, rejection_};
-    return std::move(statuses_);
+    std::vector<std::string_view> ids;
+    for (const std::size_t item : items) ids.push_back(deliveries_[item].id);
+    return ids;
+}
+
+void signal_batch::rejected(std::size_t item, const std::string& reason)
+{
+    outcomes_[item].status = signal_status::rejected;
+    outcomes_[item].reason = reason;
 }
 
 } // namespace perdure::store

@@ -1,6 +1,5 @@
 #include <store/workflow_batch.hpp>
 
-#include <store/claims.hpp>
 #include <store/event_rows.hpp>
 
 #include <perdure/store/instances.hpp>
@@ -35,8 +34,13 @@ ending ending_of(const workflow_completion& completion)
 instance_status status_of(const workflow_completion& completion)
 {
     if (ending_of(completion) != ending::finished) return instance_status::running;
-    return completion.finish->kind == finish_kind::completed ? instance_status::completed
-                                                             : instance_status::failed;
+    switch (completion.finish->kind) {
+    case finish_kind::completed: return instance_status::completed;
+    case finish_kind::cancelled: return instance_status::cancelled;
+    case finish_kind::failed:
+    case finish_kind::continued: break;
+    }
+    return instance_status::failed;
 }
 
 std::int64_t bytes_of(const std::vector<event>& events)
@@ -49,7 +53,7 @@ std::int64_t bytes_of(const std::vector<event>& events)
 } // namespace
 
 workflow_batch::workflow_batch(store_core& core, std::vector<workflow_completion> completions)
-    : core_{core}, completions_{std::move(completions)}, outcomes_(completions_.size())
+    : report_batch{core}, completions_{std::move(completions)}, outcomes_(completions_.size())
 {}
 
 std::vector<std::size_t> workflow_batch::sizes() const
@@ -67,7 +71,7 @@ std::vector<std::size_t> workflow_batch::sizes() const
 
 pg::pipeline workflow_batch::build(batch_items items)
 {
-    std::vector<instance_key> instances, ended, consumers;
+    std::vector<instance_key> instances, ended, finished, consumers;
     std::vector<claim_token> tokens, next_tokens;
     std::vector<std::int32_t> runs, lengths;
     std::vector<std::int64_t> consumed;
@@ -79,28 +83,24 @@ pg::pipeline workflow_batch::build(batch_items items)
         runs.push_back(each.run);
         lengths.push_back(each.history_length);
         if (each.finish) ended.push_back(each.instance);
+        if (ending_of(each) == ending::finished) finished.push_back(each.instance);
         consumers.insert(consumers.end(), each.consumed.size(), each.instance);
         consumed.insert(consumed.end(), each.consumed.begin(), each.consumed.end());
     }
     const statements& sql = core_.sql;
-    pg::pipeline work;
-    work.begin();
-    work.add(sql.durable_settings);
-    work.add(sql.lock_instances, instances);
+    pg::pipeline work = begin(items);
     work.add(sql.fence_workflow_tasks, instances, tokens, runs, lengths);
     if (!consumed.empty()) work.add(sql.delete_consumed, consumers, consumed);
     add_history(work, items);
     add_activities(work, items);
     add_instances(work, items);
-    if (!ended.empty()) {
-        work.add(sql.end_activities, ended);
-        work.add(sql.drop_results, ended);
-    }
+    end_activities(work, items, ended);
+    if (!ended.empty()) work.add(sql.drop_results, ended, finished);
     add_settling(work, items);
     arrived_ = work.add(sql.read_arrived, instances, next_tokens);
     clock_ = work.add(sql.read_clock);
     work.commit();
-    core_.add_notification(work, announce(items));
+    add_notification(work, items);
     return work;
 }
 
@@ -112,6 +112,7 @@ void workflow_batch::add_history(pg::pipeline& work, batch_items items) const
     std::vector<std::span<const std::byte>> data;
     std::vector<timestamp> at;
     std::vector<std::optional<timestamp>> due;
+    std::vector<std::optional<claim_token>> tokens;
     const auto append = [&](instance_key instance, std::int32_t run, std::int32_t seq,
                             event_type type, std::int32_t operation, std::string_view name,
                             const payload& value, timestamp when, std::optional<timestamp> fires) {
@@ -124,13 +125,16 @@ void workflow_batch::add_history(pg::pipeline& work, batch_items items) const
         data.push_back(value.span());
         at.push_back(when);
         due.push_back(fires);
+        tokens.emplace_back();
     };
     for (const std::size_t item : items) {
         const workflow_completion& each = completions_[item];
         std::int32_t seq = each.history_length;
+        const std::size_t first = tokens.size();
         for (const event& e : each.events)
             append(
                 each.instance, each.run, ++seq, e.type, e.operation, e.name, e.data, e.at, e.due);
+        if (!each.events.empty()) tokens[first] = each.token;
         if (ending_of(each) != ending::continued) continue;
         const timestamp when = each.events.empty() ? timestamp{} : each.events.back().at;
         append(
@@ -145,7 +149,7 @@ void workflow_batch::add_history(pg::pipeline& work, batch_items items) const
     if (!instances.empty())
         work.add(
             core_.sql.insert_history, instances, runs, seqs, types, operations, names, data, at,
-            due);
+            due, tokens);
 }
 
 void workflow_batch::add_activities(pg::pipeline& work, batch_items items) const
@@ -179,6 +183,24 @@ void workflow_batch::add_activities(pg::pipeline& work, batch_items items) const
         work.add(
             core_.sql.insert_activities, instances, runs, operations, queues, workflow_queues,
             names, arguments, limits, attempts, initial_intervals, coefficients, maximum_intervals);
+}
+
+void workflow_batch::end_activities(
+    pg::pipeline& work, batch_items items, const std::vector<instance_key>& ended) const
+{
+    std::vector<instance_key> instances;
+    std::vector<std::int32_t> runs, operations;
+    for (const std::size_t item : items) {
+        const workflow_completion& each = completions_[item];
+        if (each.finish) continue; // with all the others
+        for (const std::int32_t operation : each.cancelled_activities) {
+            instances.push_back(each.instance);
+            runs.push_back(each.run);
+            operations.push_back(operation);
+        }
+    }
+    if (!ended.empty() || !instances.empty())
+        work.add(core_.sql.end_activities, ended, instances, runs, operations);
 }
 
 void workflow_batch::add_instances(pg::pipeline& work, batch_items items) const
@@ -258,41 +280,31 @@ void workflow_batch::read_arrived(
         const workflow_completion& completion = completions_[items[i]];
         outcome.now = now;
         if (!more[i]) continue;
-        const auto unreadable = inbox.unreadable.find(completion.instance);
-        if (unreadable != inbox.unreadable.end()) {
-            workflow_release back;
-            back.instance = completion.instance;
-            back.queue = completion.queue;
-            back.token = completion.next_token;
-            back.delay = unreadable_delay;
-            back.problem = unreadable->second;
-            back.count_attempt = false;
-            unreadable_.push_back(std::move(back));
-            continue;
-        }
+        // With an event that this version cannot read it cannot go on: it is left to its lease, and
+        // set apart by whoever claims it then.
+        if (inbox.unreadable.contains(completion.instance)) continue;
         outcome.more = true;
         outcome.arrived = std::move(inbox.events[completion.instance]);
     }
 }
 
-pg::pipeline workflow_batch::build_resolve(batch_items items)
+void workflow_batch::add_question(pg::pipeline& work, batch_items items)
 {
     std::vector<instance_key> instances;
     std::vector<claim_token> tokens, next_tokens;
+    std::vector<std::int32_t> runs, lengths;
     for (const std::size_t item : items) {
-        instances.push_back(completions_[item].instance);
-        tokens.push_back(completions_[item].token);
-        next_tokens.push_back(completions_[item].next_token);
+        const workflow_completion& each = completions_[item];
+        instances.push_back(each.instance);
+        tokens.push_back(each.token);
+        next_tokens.push_back(each.next_token);
+        runs.push_back(each.run);
+        lengths.push_back(each.history_length);
     }
-    pg::pipeline question;
-    question.begin();
-    question.add(core_.sql.durable_settings);
-    question.add(core_.sql.lock_orphans, instances);
-    resolution_ = question.add(core_.sql.resolve_workflow_tasks, instances, tokens, next_tokens);
-    arrived_ = question.add(core_.sql.read_arrived, instances, next_tokens);
-    clock_ = question.add(core_.sql.read_clock);
-    question.commit();
-    return question;
+    resolution_ =
+        work.add(core_.sql.resolve_workflow_tasks, instances, tokens, next_tokens, runs, lengths);
+    arrived_ = work.add(core_.sql.read_arrived, instances, next_tokens);
+    clock_ = work.add(core_.sql.read_clock);
 }
 
 std::vector<bool> workflow_batch::resolved(batch_items items, const pg::pipeline_result& results)
@@ -312,13 +324,6 @@ std::vector<bool> workflow_batch::resolved(batch_items items, const pg::pipeline
     }
     core_.announcements.committed(announce(known));
     return settled;
-}
-
-pg::pipeline workflow_batch::build_notification(batch_items items)
-{
-    pg::pipeline notification;
-    core_.add_notification(notification, announce(items));
-    return notification;
 }
 
 void workflow_batch::lost(std::size_t item)

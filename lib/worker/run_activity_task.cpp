@@ -209,6 +209,12 @@ asio::awaitable<std::optional<store::activity_completion>> run_attempt(
 {
     std::optional<store::activity_completion> completion{completion_of(self->task)};
     const store::activity_task& task = self->task;
+    if (!task.problem.empty()) {
+        completion->problem = task.problem;
+        completion->delay = self->worker->delay_of_missing(task.name);
+        release(*self, *completion, task.problem);
+        co_return completion;
+    }
     self->implementation = self->worker->find_activity(task.name);
     if (!self->implementation) {
         completion->problem =

@@ -73,6 +73,11 @@ private:
     /// Takes the instance from the cache, or replays its history.
     asio::awaitable<std::optional<hand_back>> bring_to_life()
     {
+        if (!task_.problem.empty()) { // it is a newer worker's
+            std::optional<hand_back> unreadable{std::in_place};
+            unreadable->problem = task_.problem;
+            co_return unreadable;
+        }
         if (task_.last_token) live_ = worker_->cache().take(task_.instance, *task_.last_token);
         if (live_) co_return std::nullopt;
         auto implementation = worker_->find_workflow(task_.workflow);

@@ -163,7 +163,7 @@ TEST_CASE("leases of activities are extended by instance, id and token")
     CHECK(bench.claim_activities().empty());
 }
 
-TEST_CASE("an activity with options that make no sense is set aside with its instance's problem")
+TEST_CASE("an activity with options that make no sense says so, and the others can be run")
 {
     const installation on;
     workbench bench{on};
@@ -171,8 +171,6 @@ TEST_CASE("an activity with options that make no sense is set aside with its ins
     bench.complete(workbench::scheduling(bench.claim_one(), 2));
     bench.execute("update {schema}.activity_tasks set start_to_close = -1 where operation = 1");
     const auto tasks = bench.claim_activities();
-    REQUIRE(tasks.size() == 1);
-    CHECK(tasks[0].operation == 2);
-    CHECK_FALSE(bench.wait(bench.store.state("one"))->problem.empty());
-    CHECK(bench.claim_activities().empty());
+    REQUIRE(tasks.size() == 2);
+    for (const activity_task& task : tasks) CHECK(task.problem.empty() == (task.operation == 2));
 }

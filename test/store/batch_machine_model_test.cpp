@@ -52,6 +52,7 @@ public:
             const batch_step step = machine.next();
             if (step.kind == kind::done) break;
             if (step.kind == kind::send) send(machine, step.items);
+            if (step.kind == kind::probe) probe(machine, step.items);
             if (step.kind == kind::resolve) resolve(machine, step.items);
         }
         for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -99,6 +100,20 @@ private:
         commit(items);
         if (what == mishap::lost_after_commit) return machine.failed(batch_failure::unknown);
         machine.committed();
+    }
+
+    void probe(batch_machine& machine, const indices& items)
+    {
+        std::vector<bool> locked(items.size());
+        switch (happens()) {
+        case mishap::nothing: break;
+        case mishap::locked: locked.front() = true; break;
+        case mishap::unavailable: return machine.failed(batch_failure::unavailable);
+        case mishap::conflict: return machine.failed(batch_failure::conflict);
+        case mishap::slow: return machine.failed(batch_failure::slow);
+        default: return machine.failed(batch_failure::unknown);
+        }
+        machine.probed(locked);
     }
 
     void resolve(batch_machine& machine, const indices& items)

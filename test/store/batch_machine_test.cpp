@@ -25,6 +25,13 @@ void expect_send(batch_machine& machine, const indices& items)
     CHECK(step.items == items);
 }
 
+void expect_probe(batch_machine& machine, const indices& items)
+{
+    const batch_step step = machine.next();
+    CHECK(step.kind == kind::probe);
+    CHECK(step.items == items);
+}
+
 void expect_wait(batch_machine& machine, std::chrono::milliseconds pause)
 {
     const batch_step step = machine.next();
@@ -125,22 +132,109 @@ TEST_CASE("a deadlock sends the same batch again, at once, then later and later"
     CHECK(machine.next().kind == kind::done);
 }
 
-TEST_CASE("an item that is locked by a stranger waits alone and does not hold up the others")
+TEST_CASE("items that a stranger has locked are found, and do not hold up the others")
 {
-    batch_machine machine = machine_of(3);
-    expect_send(machine, {0, 1, 2});
+    batch_machine machine = machine_of(4);
+    expect_send(machine, {0, 1, 2, 3});
     machine.failed(batch_failure::locked);
-    expect_send(machine, {0});
-    machine.failed(batch_failure::locked);
-    expect_send(machine, {0});
-    machine.failed(batch_failure::locked);
-    expect_send(machine, {1});
+    expect_probe(machine, {0, 1, 2, 3});
+    machine.probed({true, false, true, false});
+    expect_send(machine, {1, 3});
     machine.committed();
+    CHECK(machine.outcome(3) == batch_outcome::confirmed);
+    CHECK(machine.held_up());
+    expect_wait(machine, 10ms);
+    expect_probe(machine, {0, 2}); // a probe waits for nobody
+    machine.probed({true, true});
+    expect_wait(machine, 20ms);
+    expect_probe(machine, {0, 2});
+    machine.probed({true, false});
     expect_send(machine, {2});
     machine.committed();
-    expect_wait(machine, 10ms);
+    expect_wait(machine, 40ms);
+    expect_probe(machine, {0});
+    machine.probed({false});
+    CHECK_FALSE(machine.held_up());
     expect_send(machine, {0});
     machine.committed();
+    CHECK(machine.next().kind == kind::done);
+}
+
+TEST_CASE("a lock that the probe does not see is found by sending each item alone")
+{
+    const auto check = [](batch_machine machine) {
+        for (std::size_t item = 0; item < 3; ++item) {
+            expect_send(machine, {item});
+            if (item == 0)
+                machine.failed(batch_failure::locked);
+            else
+                machine.committed();
+        }
+        expect_wait(machine, 10ms);
+    };
+    SUBCASE("after a probe")
+    {
+        batch_machine machine = machine_of(3);
+        expect_send(machine, {0, 1, 2});
+        machine.failed(batch_failure::locked);
+        expect_probe(machine, {0, 1, 2});
+        machine.probed({false, false, false});
+        expect_send(machine, {0, 1, 2});
+        machine.failed(batch_failure::locked);
+        check(std::move(machine));
+    }
+    SUBCASE("where nothing can be probed")
+    {
+        batch_limits limits;
+        limits.probes = false;
+        batch_machine machine = machine_of(3, limits);
+        expect_send(machine, {0, 1, 2});
+        machine.failed(batch_failure::locked);
+        check(std::move(machine));
+    }
+}
+
+TEST_CASE("with patience an item that stays locked is rejected, and the others are confirmed")
+{
+    batch_limits limits;
+    limits.resolves = false;
+    limits.patience = 10s;
+    batch_machine machine = machine_of(2, limits);
+    expect_send(machine, {0, 1});
+    machine.failed(batch_failure::locked, 250ms);
+    auto total = 250ms;
+    batch_step step = machine.next();
+    for (; step.kind != kind::reject; step = machine.next()) {
+        REQUIRE(step.kind != kind::give_up);
+        if (step.kind == kind::wait) total += step.pause;
+        if (step.kind == kind::probe && step.items.size() == 2) machine.probed({true, false});
+        if (step.kind == kind::probe && step.items.size() == 1) machine.probed({true});
+        if (step.kind == kind::send) machine.committed();
+    }
+    CHECK(step.items == indices{0});
+    CHECK(machine.outcome(0) == batch_outcome::rejected);
+    CHECK(machine.outcome(1) == batch_outcome::confirmed);
+    CHECK(total > 8s);
+    CHECK(total <= 10s);
+    CHECK(machine.next().kind == kind::done);
+}
+
+TEST_CASE("a loser that was ever in doubt is asked for before it is lost")
+{
+    batch_machine machine = machine_of(2);
+    expect_send(machine, {0, 1});
+    machine.failed(batch_failure::unknown);
+    CHECK(machine.next().kind == kind::resolve);
+    machine.resolved({false, false}); // but the transaction was only about to begin
+    expect_send(machine, {0, 1});
+    machine.fenced(indices{1, 2});
+    CHECK(machine.outcome(0) == batch_outcome::open);
+    const batch_step step = machine.next();
+    CHECK(step.kind == kind::resolve);
+    CHECK(step.items == indices{0, 1});
+    machine.resolved({true, false});
+    CHECK(machine.outcome(0) == batch_outcome::confirmed);
+    CHECK(machine.outcome(1) == batch_outcome::lost);
     CHECK(machine.next().kind == kind::done);
 }
 
@@ -204,22 +298,21 @@ TEST_CASE("a stranger's lock on an instance in doubt does not hold up the others
     machine.failed(batch_failure::unknown);
     CHECK(machine.next().items == indices{0, 1, 2});
     machine.failed(batch_failure::locked);
-    for (std::size_t item = 0; item < 3; ++item) {
-        const batch_step step = machine.next();
-        CHECK(step.kind == kind::resolve);
-        CHECK(step.items == indices{item});
-        if (item == 1)
-            machine.failed(batch_failure::locked);
-        else
-            machine.resolved({true});
-        // The locked one is asked once more at once, then after a pause.
-        if (item == 1) {
-            CHECK(machine.next().items == indices{1});
-            machine.failed(batch_failure::locked);
-        }
-    }
+    expect_probe(machine, {0, 1, 2});
+    machine.probed({false, true, false});
+    batch_step step = machine.next();
+    CHECK(step.kind == kind::resolve);
+    CHECK(step.items == indices{0, 2});
+    machine.resolved({true, true});
+    CHECK(machine.held_up());
     expect_wait(machine, 10ms);
-    CHECK(machine.next().kind == kind::resolve);
+    expect_probe(machine, {1});
+    machine.failed(batch_failure::unknown); // a probe changes nothing: the same doubt as before
+    expect_probe(machine, {1});
+    machine.probed({false});
+    step = machine.next();
+    CHECK(step.kind == kind::resolve);
+    CHECK(step.items == indices{1});
     machine.resolved({true});
     CHECK(machine.next().kind == kind::done);
 }
@@ -300,7 +393,8 @@ TEST_CASE("errors are classified by what a batch can do about them")
     const auto of = [](std::string state) { return classify(server_error(std::move(state))); };
     for (const char* const state : {"22021", "23505", "54000", "42P01"})
         CHECK(of(state) == batch_failure::refused);
-    for (const char* const state : {"40001", "40P01"}) CHECK(of(state) == batch_failure::conflict);
+    for (const char* const state : {"40001", "40P01", "26000"})
+        CHECK(of(state) == batch_failure::conflict);
     for (const char* const state : {"53200", "55006", "25006", "58030"})
         CHECK(of(state) == batch_failure::unavailable);
     for (const char* const state : {"08006", "57P01", "57P02"})

@@ -250,8 +250,7 @@ TEST_CASE("the claim's plan reads the index in order whatever the numbers are")
     });
 }
 
-TEST_CASE(
-    "an event of a type that this version does not know sets its instance aside, and no other")
+TEST_CASE("a task with an event of a type that this version does not know says so, and no other")
 {
     const installation on;
     workbench bench{on};
@@ -260,15 +259,13 @@ TEST_CASE(
     CHECK(bench.signal("odd") == signal_status::delivered);
     bench.execute("update {schema}.inbox set type = 'from_the_future'");
     const auto tasks = bench.claim();
-    REQUIRE(tasks.size() == 1);
-    CHECK(tasks[0].id == "even");
-    const auto state = bench.wait(bench.store.state("odd"));
-    CHECK(state->problem.find("from_the_future") != std::string::npos);
-    CHECK(bench.claim().empty()); // it comes back later
-    CHECK(bench.value<bool>(
-        "select token is null and visible_at > now() + interval '5 s' and attempt = 0 "
-        "from {schema}.workflow_tasks where instance in "
-        "(select k from {schema}.instances where id = 'odd')"));
+    REQUIRE(tasks.size() == 2);
+    for (const workflow_task& task : tasks) {
+        if (task.id == "even")
+            CHECK(task.problem.empty());
+        else
+            CHECK(task.problem.find("from_the_future") != std::string::npos);
+    }
 }
 
 TEST_CASE("an extended lease keeps the task")

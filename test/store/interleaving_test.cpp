@@ -122,7 +122,7 @@ TEST_CASE("an event that arrives during a claim is seen by the claim or by the c
         co_await watcher.until_blocked(); // the sender waits for the claim, and then leaves the row
         co_await claimer("commit");
         co_await test::wait_until([&] { return sent->has_value(); });
-        CHECK((*sent)->at(0) == signal_status::delivered);
+        CHECK((*sent)->at(0).status == signal_status::delivered);
     });
     CHECK(bench.claim().empty());
     const auto state = bench.wait(bench.store.state("one"));
@@ -344,7 +344,7 @@ TEST_CASE("a signal whose instance ends while it waits reaches the next instance
             "start_key, metadata) values ('one', 'w', 'q', 1, 0, gen_random_uuid(), '')");
         co_await stranger("commit");
         co_await test::wait_until([&] { return sent->has_value(); });
-        CHECK((*sent)->at(0) == signal_status::delivered);
+        CHECK((*sent)->at(0).status == signal_status::delivered);
     });
     second = bench.wait(bench.store.state("one"))->instance;
     CHECK(second != first);

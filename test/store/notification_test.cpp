@@ -121,7 +121,7 @@ TEST_CASE("every change is announced behind its commit, in the same round trip")
     recorder announcements;
     store_core core{pool, "somewhere", announcements};
     create_batch starts{core, {workbench::request("one")}};
-    signal_batch signals{core, {signal_request{}}};
+    signal_batch signals{core, {delivery{signal_request{}}}};
     workflow_completion finished;
     finished.finish.emplace();
     workflow_batch completions{core, {finished}};

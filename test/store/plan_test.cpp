@@ -43,7 +43,7 @@ TEST_CASE("a plan that was made while the tables were empty does not read all of
         });
     };
     for (const char* const name :
-         {"claim_activity_tasks", "claim_workflow_tasks", "extend_activity_tasks",
+         {"find_locked", "claim_activity_tasks", "claim_workflow_tasks", "extend_activity_tasks",
           "extend_workflow_tasks", "next_activity_due", "next_workflow_due", "read_claimed_history",
           "read_claimed_inbox", "read_claimed_tasks"})
         check_plan(name, "lease_settings");
@@ -51,14 +51,15 @@ TEST_CASE("a plan that was made while the tables were empty does not read all of
          {"create_instances",       "delete_consumed",       "deliver_results",
           "deliver_signals",        "drop_results",          "end_activities",
           "fence_activity_tasks",   "fence_workflow_tasks",  "lock_instances",
-          "lock_orphans",           "lock_signalled",        "look_up_created",
-          "note_problems",          "read_arrived",          "release_workflow_tasks",
+          "lock_orphans",           "lock_removable",        "lock_signalled",
+          "look_up_created",        "note_problems",         "read_arrived",
+          "release_workflow_tasks", "remove_history",        "remove_instances",
           "resolve_activity_tasks", "resolve_released",      "resolve_workflow_tasks",
           "settle_activity_tasks",  "settle_workflow_tasks", "update_instances",
           "wake_workflow_tasks"})
         check_plan(name, "durable_settings");
     for (const char* const name :
-         {"load_history", "notify_signalled", "read_results", "safety", "state_by_id",
-          "state_by_key"})
+         {"load_history", "look_up_removable", "notify_created", "notify_signalled", "read_results",
+          "safety", "state"})
         check_plan(name, {});
 }

@@ -51,8 +51,8 @@ public:
             batch.push_back(request);
             if (draw(4) == 0) batch.push_back(request);
         }
-        for (const signal_status each : bench_.wait(bench_.store.signal(batch)))
-            delivered += each == signal_status::delivered;
+        for (const signalled& each : bench_.wait(bench_.store.signal(batch)))
+            delivered += each.status == signal_status::delivered;
     }
 
     void run_workflows()

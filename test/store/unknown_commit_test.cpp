@@ -158,13 +158,16 @@ TEST_CASE("an orphaned transaction that still runs is waited out before it is as
         const std::vector<instance_key> keys{key};
         const std::vector<claim_token> tokens{token};
         const std::vector<claim_token> next_tokens{draw_token()};
+        const std::vector<std::int32_t> runs{1};
+        const std::vector<std::int32_t> lengths{1};
         const pg::statement ask = on.sql(read_sql("resolve_workflow_tasks"));
         const pg::statement lock = on.sql(read_sql("lock_orphans"));
 
         co_await orphan("begin");
         co_await orphan.session().execute(complete, token, key);
         // The obvious way, a plain read, says no a moment before the orphan commits.
-        const pg::result naive = co_await asker.session().execute(ask, keys, tokens, next_tokens);
+        const pg::result naive =
+            co_await asker.session().execute(ask, keys, tokens, next_tokens, runs, lengths);
         CHECK_FALSE(naive.get<bool>(0, 1));
 
         co_await asker("begin");
@@ -172,7 +175,8 @@ TEST_CASE("an orphaned transaction that still runs is waited out before it is as
         co_await watcher.until_blocked();
         co_await orphan("commit");
         co_await test::wait_until([&] { return locked->has_value(); });
-        const pg::result sure = co_await asker.session().execute(ask, keys, tokens, next_tokens);
+        const pg::result sure =
+            co_await asker.session().execute(ask, keys, tokens, next_tokens, runs, lengths);
         CHECK(sure.get<bool>(0, 1));
         co_await asker("rollback");
     });

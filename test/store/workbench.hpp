@@ -345,7 +345,7 @@ public:
         request.name = std::move(name);
         request.data = text(std::move(data));
         request.key = draw_key();
-        return wait(store.signal({std::move(request)})).at(0);
+        return wait(store.signal({std::move(request)})).at(0).status;
     }
 
     asio::io_context io{1};

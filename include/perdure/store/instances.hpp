@@ -39,10 +39,12 @@ struct created
     std::int32_t run = 1;
     enum class status
     {
-        created,       ///< `instance` is new
-        repeated,      ///< `instance` was created by an earlier start with this key
-        already_exists ///< nothing was created: `instance` has the id, and was active
+        created,        ///< `instance` is new
+        repeated,       ///< `instance` was created by an earlier start with this key
+        already_exists, ///< nothing was created: `instance` has the id, and was active
+        rejected        ///< nothing was created: `reason` says why
     } status = status::created;
+    std::string reason; ///< rejected: the server's words
 };
 
 /// A signal to send.
@@ -56,12 +58,38 @@ struct signal_request
     boost::uuids::uuid key{};
 };
 
-/// What came of a signal.
+/// A request that an instance should end. It is an event that the instance looks at, as a signal
+/// is; what it does then is up to its code.
+struct cancel_request
+{
+    std::string id; ///< of the instance that is active
+    /// As a signal's.
+    boost::uuids::uuid key{};
+};
+
+/// What became of a signal or a request to cancel.
 enum class signal_status
 {
     delivered, ///< the instance will see it, unless it finishes without looking
-    repeated,  ///< an earlier signal with this key was delivered
-    not_found  ///< no active instance has the id
+    repeated,  ///< an earlier one with this key was delivered
+    not_found, ///< no active instance has the id
+    rejected   ///< nothing was delivered: the reason says why
+};
+
+/// What came of a signal or a request to cancel.
+struct signalled
+{
+    signal_status status = signal_status::not_found;
+    std::string reason; ///< rejected: the server's words
+};
+
+/// What came of removing what an id has left.
+enum class removal
+{
+    removed,      ///< every finished instance of the id is gone
+    not_found,    ///< there is none, finished or active
+    not_finished, ///< nothing was removed: an instance of the id is active
+    busy ///< nothing was removed: a worker still runs an activity of it, which was told to stop
 };
 
 /// What becomes of an instance.
@@ -107,12 +135,38 @@ struct list_request
     std::int32_t limit = 100;
 };
 
-/// How an instance ended.
+/// How an instance ended, or that it is no more.
 struct instance_result
 {
     instance_key instance{};
+    bool removed = false; ///< the database does not know it (any more); nothing else is set
     enum finish::kind kind = finish::kind::completed; ///< completed, failed or cancelled
     payload data;                                     ///< the result, or the failure document
+};
+
+/// A part of a run's history.
+struct history_page
+{
+    std::int32_t after = 0;            ///< without the first so many events
+    std::optional<std::int32_t> limit; ///< most events; without it all that follow
+};
+
+/// What is pending on a queue.
+struct queue_statistics
+{
+    std::string queue;
+    /// Instances that a worker runs, or could run now. Those that wait for an activity or a signal,
+    /// or sleep until a timer or their next try, are not counted.
+    std::int64_t workflow_tasks = 0;
+    /// Activities that are not finished: waiting, running, or waiting for their next attempt.
+    std::int64_t activity_tasks = 0;
+};
+
+/// How much there is to do.
+struct statistics
+{
+    std::int64_t active_instances = 0;
+    std::vector<queue_statistics> queues; ///< those that have tasks, by name
 };
 
 } // namespace perdure::store

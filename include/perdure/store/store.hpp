@@ -45,15 +45,17 @@ PERDURE_DECL due_queues read_due_queues(const pg::result& rows);
  *  Every operation takes a batch; a batch of one is no special case. Results are in the order of
  *  the arguments. An operation is one round trip while nothing is in its way. The batch is the unit
  *  of commit, the item is the unit of failure: an item that lost its lease, that the server refuses
- *  or that is locked by a stranger is set apart, and the others are committed without it.
+ *  or that is locked by a stranger is set apart, and the others are committed without it. What
+ * takes `answers` hears of each item as soon as it is settled; what returns a vector waits for all.
  *
  *  Nothing is believed before its commit is confirmed. When the connection is lost in between, the
  *  outcome is found out on another one.
  *
  *  Errors, where nothing else is said, are those of pg::pool::acquire and pg::connection::run. The
  *  operations that report work (`complete`, `release`) do not throw while the database cannot be
- *  reached, is starting, or has no resources left: they go on trying, less and less often, at most
- *  every second, until it answers, they are cancelled, or the pool is closed.
+ *  reached, is starting, or has no resources left, nor while a stranger's lock is in the way: they
+ *  go on trying, less and less often, at most every second, until they come through, are cancelled,
+ *  or the pool is closed. Reading takes at most 30 s.
  *
  *  Cancellation ends an operation with `boost::asio::error::operation_aborted`; what it was about
  *  to change may or may not be changed then.
@@ -78,12 +80,14 @@ public:
 
     /// Creates instances, each with a task that can be claimed at once. Of several starts of one id
     /// exactly one creates it while it is active; a start that repeats a key gives what the first
-    /// one gave, also when the instance has finished meanwhile. A lost connection is repaired by
-    /// sending the starts again with their keys.
-    /// \throws pg::error errc::server_error also when the server refuses an instance for what is in
-    ///     it (the others are created then), or when a lock stood in the way for 10 s;
-    ///     errc::commit_unknown when the outcome could not be found out within 10 s; an attempt
-    ///     that is under way then is waited for.
+    /// one gave, also when the instance has finished meanwhile, until it is removed. A lost
+    /// connection is repaired by sending the starts again with their keys. Rejected is a start
+    /// whose contents the server refuses, and one that a lock stood in the way of for 10 s.
+    /// \throws pg::error errc::commit_unknown when the outcome could not be found out within 10 s;
+    ///     an attempt that is under way then is waited for.
+    boost::asio::awaitable<void> create(
+        std::vector<new_instance> instances, answers<created> answers);
+    /// Likewise.
     boost::asio::awaitable<std::vector<created>> create(std::vector<new_instance> instances);
 
     /// Claims workflow tasks that are due, with their events. Changes nothing and uses no
@@ -94,9 +98,11 @@ public:
     /// Claims activity tasks that are due, likewise, and counts their attempt.
     boost::asio::awaitable<claimed<activity_task>> claim_activity_tasks(claim_request request);
 
-    /// The events of a run behind the first `after`, in order; empty when there is none.
+    /// Events of a run, in order; empty when there are none. Read a part at a time, so that at no
+    /// time two copies of a long history are in memory. \throws pg::error errc::bad_value when
+    /// a newer version of the library wrote one of them.
     boost::asio::awaitable<std::vector<event>> load_history(
-        instance_key instance, std::int32_t run, std::int32_t after = 0);
+        instance_key instance, std::int32_t run, history_page page = {});
 
     /// Extends leases, from now. Never waits for a lock; not durable.
     boost::asio::awaitable<std::vector<extension>> extend(
@@ -107,10 +113,17 @@ public:
         std::vector<activity_lease> leases, std::chrono::milliseconds lease);
 
     /// Stores what workflow tasks came to.
+    boost::asio::awaitable<void> complete(
+        std::vector<workflow_completion> completions, answers<workflow_completed> answers);
+    /// Likewise.
     boost::asio::awaitable<std::vector<workflow_completed>> complete(
         std::vector<workflow_completion> completions);
 
-    /// Stores what activity attempts came to, and delivers results to their workflows.
+    /// Stores what activity attempts came to, and delivers results to their workflows. What a
+    /// workflow does not want any more is acknowledged and dropped.
+    boost::asio::awaitable<void> complete(
+        std::vector<activity_completion> completions, answers<activity_completed> answers);
+    /// Likewise.
     boost::asio::awaitable<std::vector<activity_completed>> complete(
         std::vector<activity_completion> completions);
 
@@ -118,11 +131,24 @@ public:
     boost::asio::awaitable<std::vector<completion_status>> release(
         std::vector<workflow_release> releases);
 
-    /// Delivers signals to active instances; those of one instance arrive in this order, unless a
-    /// stranger's lock sets some of them apart. A lost connection is repaired by sending them again
-    /// with their keys.
-    /// \throws pg::error as `create`.
-    boost::asio::awaitable<std::vector<signal_status>> signal(std::vector<signal_request> signals);
+    /// Delivers signals to active instances; those of one instance arrive in this order. A lost
+    /// connection is repaired by sending them again with their keys. Rejected and \throws: as
+    /// `create`.
+    boost::asio::awaitable<void> signal(
+        std::vector<signal_request> signals, answers<signalled> answers);
+    /// Likewise.
+    boost::asio::awaitable<std::vector<signalled>> signal(std::vector<signal_request> signals);
+
+    /// Asks active instances to end: each finds an event `cancel_requested` among those that
+    /// arrived. A second request is a second event. Otherwise as `signal`.
+    boost::asio::awaitable<std::vector<signalled>> cancel(std::vector<cancel_request> requests);
+
+    /// Removes what is left of ids: their finished instances, with histories, keys of signals and
+    /// starts. A few in each transaction, so what an operation that throws has removed stays
+    /// removed; meanwhile a history may be read without its beginning. Who waits for the result of
+    /// a removed instance is woken. A start or signal that repeats a key from before is a new one.
+    /// \throws pg::error errc::server_error when a lock stood in the way for 10 s.
+    boost::asio::awaitable<std::vector<removal>> remove(std::vector<std::string> ids);
 
     /// What is known of the id's active instance or, without one, of the last that finished.
     boost::asio::awaitable<std::optional<instance_state>> state(std::string id);
@@ -133,12 +159,17 @@ public:
     /// A page of instances, newest first.
     boost::asio::awaitable<std::vector<instance_state>> list(list_request request);
 
-    /// The events of a run (by default the last) of what `state(id)` finds; empty when there is
-    /// none.
+    /// Events of a run (by default the last) of what `state(id)` finds, in order; empty when there
+    /// are none. A page that is shorter than its limit is the last so far. \throws as
+    /// `load_history`.
     boost::asio::awaitable<std::vector<event>> history(
-        std::string id, std::optional<std::int32_t> run = {});
+        std::string id, std::optional<std::int32_t> run = {}, history_page page = {});
 
-    /// How instances ended: those of the given that have, in no order.
+    /// How much there is to do. Takes time in proportion to what is active and pending, not to what
+    /// is finished.
+    boost::asio::awaitable<statistics> read_statistics();
+
+    /// How instances ended: those of the given that have or were removed, in no order.
     boost::asio::awaitable<std::vector<instance_result>> results(
         std::vector<instance_key> instances);
 

@@ -68,6 +68,10 @@ struct workflow_task
     /// `store::load_history`.
     std::vector<event> history;
     payload metadata; ///< as given when the instance was created
+    /// Why this version of the library cannot read it, such as an event that a newer one wrote; the
+    /// events are not complete then. It is to be given back with this problem, for a worker that
+    /// can. Empty: it can be run.
+    std::string problem;
 };
 
 /// One attempt of an activity. It was claimed: nobody else runs it until the lease ends.
@@ -85,6 +89,9 @@ struct activity_task
     payload arguments;        ///< a JSON array
     activity_options options;
     claim_token token{};
+    /// Why this version of the library cannot run it, as a workflow task's: the options are not
+    /// read then.
+    std::string problem;
 };
 
 /// A workflow task that is held.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <perdure/store/announcement.hpp>
+#include <perdure/store/answers.hpp>
 #include <perdure/store/completions.hpp>
 #include <perdure/store/identifiers.hpp>
 #include <perdure/store/instances.hpp>

@@ -1,6 +1,9 @@
--- Puts signals into the inboxes of the locked instances, numbered in the order of the batch, and remembers their
--- keys. $1 ids, $2 names, $3 data, $4 keys. Per position: 0 delivered, 1 repeated, 2 not found; and the queue of
--- the instance.
+-- Puts signals and requests to cancel into the inboxes of the locked instances, numbered in the order of the
+-- batch, and remembers their keys. $1 ids, $2 types, $3 names, $4 data, $5 keys. Per position: 0 delivered,
+-- 1 repeated, 2 not found; and the queue of the instance.
+--
+-- Needs: a key is looked for by itself, and of the few places where it was used the one that is of this id. The
+-- offset, which skips nothing, keeps the planner from beginning with the instances of the id, which may be many.
 with target as materialized (
     select k, id, queue, arrived
     from unnest(nullif(current_setting('perdure.targets', true), '')::bigint[]) as locked (k)
@@ -15,13 +18,18 @@ answered as materialized (
         target.arrived,
         exists (
             select
-            from {schema}.instances as earlier
-            join {schema}.idempotency_keys as used on used.instance = earlier.k and used.key = request.key
+            from (
+                select instance
+                from {schema}.idempotency_keys
+                where key = request.key
+                offset 0
+            ) as used
+            join {schema}.instances as earlier on earlier.k = used.instance
             where earlier.id = request.id
         ) as known,
         row_number() over (partition by request.id, request.key order by request.position) > 1 as again
-    from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[])
-        with ordinality as request (id, name, data, key, position)
+    from unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[])
+        with ordinality as request (id, type, name, data, key, position)
     left join target using (id)
 ),
 delivered as materialized (
@@ -38,7 +46,7 @@ remembered as (
 ),
 stored as (
     insert into {schema}.inbox (instance, number, type, operation, name, data, at)
-    select k, number, 'signal_received', 0, name, data, clock_timestamp()
+    select k, number, type, 0, name, data, clock_timestamp()
     from delivered
 ),
 counted as (

@@ -1,9 +1,10 @@
--- Results that arrived too late for the run that waited for them. Signals stay: the next run has them.
--- $1 instances whose run ended.
+-- What nobody will look at: results that arrived too late for the run that waited for them and, when no other run
+-- follows, everything. Else signals stay: the next run has them. $1 instances whose run ended, $2 those of them that
+-- have finished.
 with dropped as (
     delete from {schema}.inbox
     where instance = any ($1::bigint[])
-        and run is not null
+        and (run is not null or instance = any ($2::bigint[]))
     returning instance
 ),
 counted as (

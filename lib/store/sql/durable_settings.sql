@@ -6,6 +6,7 @@ select
     set_config('perdure.engine', 'on', true),
     set_config('lock_timeout', '250ms', true),
     set_config('statement_timeout', '30s', true),
+    set_config('jit', 'off', true),
     set_config('plan_cache_mode', 'force_generic_plan', true),
     set_config('enable_seqscan', 'off', true),
     case when current_setting('synchronous_commit') = 'off'

@@ -1,4 +1,5 @@
--- As extend_workflow_tasks. $1 instances, $2 ids, $3 tokens, $4 lease in milliseconds.
+-- As extend_workflow_tasks; and whether the activity is no longer wanted. $1 instances, $2 ids, $3 tokens,
+-- $4 lease in milliseconds.
 with held as materialized (
     select task.instance, task.id, lease.position
     from unnest($1::bigint[], $2::bigint[], $3::bigint[])
@@ -21,7 +22,8 @@ extended as (
 select
     lease.position,
     lease.position in (select position from extended) as extended,
-    task.id is not null as present
+    task.id is not null as present,
+    coalesce(task.cancelled, false)
 from unnest($1::bigint[], $2::bigint[], $3::bigint[])
     with ordinality as lease (instance, id, token, position)
 left join {schema}.activity_tasks as task

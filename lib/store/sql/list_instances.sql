@@ -1,11 +1,11 @@
 -- A page of instances, newest first. $1 state, $2 workflow, $3 queue, each null for any; $4 key of the last
--- instance of the page before, or null; $5 most rows.
+-- instance of the page before, or null; $5 most rows. Columns as state.
 select
     instance.k,
     instance.id,
     instance.workflow,
     instance.queue,
-    instance.state,
+    case when instance.cancelled then 3 else instance.state end::smallint,
     instance.run,
     instance.history_length,
     instance.history_bytes,
@@ -15,7 +15,7 @@ select
     instance.finished_at,
     instance.metadata
 from {schema}.instances as instance
-where ($1::smallint is null or instance.state = $1::smallint)
+where ($1::smallint is null or case when instance.cancelled then 3 else instance.state end = $1::smallint)
     and ($2::text is null or instance.workflow = $2::text)
     and ($3::text is null or instance.queue = $3::text)
     and instance.k < coalesce($4::bigint, 9223372036854775807)

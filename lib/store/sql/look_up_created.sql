@@ -1,7 +1,6 @@
--- What came of the starts, read behind them: this snapshot sees whoever they had to wait for. Stops the
--- transaction when an earlier start with one of the keys was committed, and its instance even finished, while
--- this one waited; sent again, it finds that one. $1 ids, $2 start keys. Per position: the instance, its run,
--- whether it is of this start, whether it was created just now.
+-- What came of the starts, read behind them: this snapshot sees whoever they had to wait for. $1 ids, $2 start
+-- keys. Per position: the instance that this start created, now or earlier, or else the one that stood in its way;
+-- its run; whether it is of this start; whether it was created just now. Each way of finding it probes an index.
 --
 -- An earlier start's instance is locked, though nothing is changed of it: a transaction that only reads does not
 -- wait for a synchronous standby when it commits, and would say that it is there before it is on the standby.
@@ -9,32 +8,39 @@ with request as (
     select *
     from unnest($1::text[], $2::uuid[]) with ordinality as request (id, start_key, position)
 ),
-twins as (
-    select request.position
-    from request
-    join {schema}.instances as instance
-        on instance.id = request.id and instance.start_key = request.start_key
-    group by request.position
-    having count(*) > 1
-),
 created as materialized (
     select unnest(nullif(current_setting('perdure.created', true), '')::bigint[]) as k
 ),
-fenced as materialized (
-    select {schema}.fence(array_agg(position order by position))
-    from twins
-),
 found as materialized (
-    select request.position, latest.*, latest.start_key = request.start_key as mine
+    select request.position, nearest.k, nearest.run, nearest.rank = 1 as mine
     from request
-    cross join fenced
     cross join lateral (
-        select k, run, start_key
-        from {schema}.instances as instance
-        where instance.id = request.id
-        order by (instance.start_key = request.start_key) desc, (instance.ended = 0) desc, instance.ended desc
+        (
+            select 1 as rank, k, run
+            from {schema}.instances
+            where id = request.id
+                and start_key = request.start_key
+            limit 1
+        )
+        union all
+        (
+            select 2, k, run
+            from {schema}.instances
+            where id = request.id
+                and ended = 0
+            limit 1
+        )
+        union all
+        (
+            select 3, k, run
+            from {schema}.instances
+            where id = request.id
+            order by ended desc
+            limit 1
+        )
+        order by rank
         limit 1
-    ) as latest
+    ) as nearest
 ),
 earlier as materialized (
     select k

@@ -24,7 +24,8 @@ set token = case when fate.more then fate.next_token end,
         when fate.ending = 2 then now()
         else fate.timer
     end,
-    attempt = case when fate.more then 1 else 0 end
+    attempt = case when fate.more then 1 else 0 end,
+    not_before = null
 from fate
 where task.instance = fate.instance
     and not fate.done

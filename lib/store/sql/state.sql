@@ -1,10 +1,11 @@
--- The active instance of an id or, without one, the last that finished: two probes of one index. $1 id.
+-- What is known of an instance: the one with this key; the active one of an id or, without one, the last that
+-- finished. Each branch probes one index. $1 key or null, $2 id or null. Columns as list_instances.
 select
     instance.k,
     instance.id,
     instance.workflow,
     instance.queue,
-    instance.state,
+    case when instance.cancelled then 3 else instance.state end::smallint,
     instance.run,
     instance.history_length,
     instance.history_bytes,
@@ -17,14 +18,20 @@ from (
     (
         select *
         from {schema}.instances
-        where id = $1::text
+        where k = $1::bigint
+    )
+    union all
+    (
+        select *
+        from {schema}.instances
+        where id = $2::text
             and ended = 0
     )
     union all
     (
         select *
         from {schema}.instances
-        where id = $1::text
+        where id = $2::text
         order by ended desc
         limit 1
     )

@@ -1,0 +1,42 @@
+// What all reports of workers have in common: each is about one instance, which is locked, probed
+// and asked for by its key.
+#pragma once
+
+#include <store/batch_operation.hpp>
+
+#include <perdure/store/announcement.hpp>
+#include <perdure/store/identifiers.hpp>
+
+#include <string>
+#include <vector>
+
+namespace perdure::store {
+
+class report_batch : public batch_operation
+{
+public:
+    static batch_limits limits() { return {}; }
+
+    pg::pipeline build_probe(batch_items items) final;
+    std::vector<bool> probed(batch_items items, const pg::pipeline_result& results) final;
+    pg::pipeline build_resolve(batch_items items) final;
+    void add_notification(pg::pipeline& work, batch_items items) final;
+
+protected:
+    explicit report_batch(store_core& core) : core_{core} {}
+
+    /// The instance that an item is about.
+    virtual instance_key instance_of(std::size_t item) const = 0;
+    /// What these items change.
+    virtual announcement announce(batch_items items) const = 0;
+    /// Adds the question what became of these items, behind the lock that makes its answer sure.
+    virtual void add_question(pg::pipeline& work, batch_items items) = 0;
+
+    std::vector<instance_key> instances_of(batch_items items) const;
+    /// A transaction that has locked the items' instances.
+    pg::pipeline begin(batch_items items) const;
+
+    store_core& core_;
+};
+
+} // namespace perdure::store
