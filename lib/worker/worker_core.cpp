@@ -27,7 +27,9 @@ std::shared_ptr<batcher<Item, Outcome>> make_batcher(const std::shared_ptr<engin
 {
     return std::make_shared<batcher<Item, Outcome>>(
         engine->executor(), most_per_commit,
-        [engine](std::vector<Item> items) { return engine->store().complete(std::move(items)); });
+        [engine](std::vector<Item> items, store::answers<Outcome> answers) {
+            return engine->store().complete(std::move(items), std::move(answers));
+        });
 }
 
 bool is_cancellation(std::exception_ptr failure)
