@@ -123,7 +123,7 @@ private:
             try {
                 std::rethrow_exception(failure);
             } catch (const std::exception& e) {
-                FAIL_CHECK(e.what());
+                FAIL_CHECK(std::string{e.what()});
             }
         });
     }
