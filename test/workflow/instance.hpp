@@ -26,6 +26,7 @@ inline bool same(const decision& a, const decision& b)
 {
     bool equal = a.events == b.events && a.next_timer == b.next_timer &&
                  a.activities.size() == b.activities.size() &&
+                 a.cancelled_activities == b.cancelled_activities &&
                  a.finish.has_value() == b.finish.has_value();
     for (std::size_t i = 0; equal && i != a.activities.size(); ++i) {
         const scheduled_activity& x = a.activities[i];
@@ -57,6 +58,13 @@ public:
     void signal(const signal_call& call)
     {
         arrived_.push_back({event_type::signal_received, 0, call.name(), call.data(), now, {}});
+    }
+
+    /// Somebody asks the instance to end.
+    void cancel()
+    {
+        arrived_.push_back(
+            {event_type::cancel_requested, 0, {}, payload::from_text("null"), now, {}});
     }
 
     void complete(std::int32_t operation, std::string json)
