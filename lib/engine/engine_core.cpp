@@ -41,6 +41,7 @@ pg::pool_options pool_of(const pg::connection_options& connection, const engine_
     pg::pool_options pool{connection};
     pool.size(options.pool_size());
     pool.acquire_timeout(options.pool_timeout());
+    pool.reserve(1); // for leases: whoever cannot extend them loses what it works on
     return pool;
 }
 
@@ -59,6 +60,7 @@ void check_options(const engine_options& options)
 engine_core::engine_core(asio::any_io_executor executor, std::string dsn, engine_options options)
     : executor_{std::move(executor)},
       options_{std::move(options)},
+      threads_{executor_},
       connection_options_{connection_to(dsn, options_, blocking_)},
       pool_{executor_, pool_of(connection_options_, options_)},
       hub_{draw_process_name(), options_.poll_interval()},
@@ -88,10 +90,19 @@ void engine_core::shut_down()
 
 asio::awaitable<void> engine_core::ready()
 {
+    check_thread();
     if (schema_checked_) co_return;
     const auto self = shared_from_this();
     co_await store_.check_schema();
     schema_checked_ = true;
+}
+
+void engine_core::check_thread()
+{
+    if (threads_.astray())
+        log(log_level::error,
+            "the engine's handlers run on several threads, which corrupts it: run its io_context "
+            "on one thread, or give the engine a strand");
 }
 
 void engine_core::log(

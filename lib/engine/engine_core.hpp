@@ -1,6 +1,7 @@
 // The inside of an engine, shared by the workers and clients that use it.
 #pragma once
 
+#include <engine/thread_watch.hpp>
 #include <engine/wake_hub.hpp>
 
 #include <perdure/engine/engine.hpp>
@@ -60,6 +61,10 @@ public:
     /// The database did something again.
     void database_answers();
 
+    /// Says to the logger, once, when the executor's handlers run on several threads. Called by
+    /// what happens often.
+    void check_thread();
+
     /// Closes every connection and joins the blocking thread.
     void shut_down();
     bool is_shut_down() const noexcept { return shut_down_; }
@@ -71,6 +76,7 @@ private:
 
     boost::asio::any_io_executor executor_;
     engine_options options_;
+    thread_watch threads_;
     boost::asio::thread_pool blocking_{1};
     pg::connection_options connection_options_;
     pg::pool pool_;

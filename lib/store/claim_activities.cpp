@@ -79,7 +79,8 @@ asio::awaitable<std::vector<extension>> extend_activities(
     const std::size_t extended =
         work.add(core.sql.extend_activity_tasks, instances, ids, tokens, lease);
     work.commit();
-    const pg::pipeline_result results = co_await core.pool.run(std::move(work));
+    const pg::pipeline_result results =
+        co_await core.pool.run(std::move(work), pg::pool_priority::critical);
     std::vector<extension> outcomes;
     for (const auto& [position, held, present, cancelled] :
          results[extended].rows<std::int64_t, bool, bool, bool>()) {

@@ -73,7 +73,8 @@ asio::awaitable<std::vector<extension>> extend_workflows(
     work.add(core.sql.lease_settings);
     const std::size_t extended = work.add(core.sql.extend_workflow_tasks, instances, tokens, lease);
     work.commit();
-    const pg::pipeline_result results = co_await core.pool.run(std::move(work));
+    const pg::pipeline_result results =
+        co_await core.pool.run(std::move(work), pg::pool_priority::critical);
     std::vector<extension> outcomes;
     for (const auto& [position, held, present] :
          results[extended].rows<std::int64_t, bool, bool>()) {

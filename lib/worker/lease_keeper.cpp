@@ -8,7 +8,10 @@ namespace perdure {
 namespace asio = boost::asio;
 
 lease_keeper::lease_keeper(std::shared_ptr<engine_core> engine, std::chrono::milliseconds duration)
-    : engine_{std::move(engine)}, lease_{duration}, wake_{engine_->executor()}
+    : engine_{std::move(engine)},
+      lease_{duration},
+      wake_workflows_{engine_->executor()},
+      wake_activities_{engine_->executor()}
 {}
 
 lease_keeper::held& lease_keeper::held::operator=(held&& other) noexcept
@@ -16,40 +19,27 @@ lease_keeper::held& lease_keeper::held::operator=(held&& other) noexcept
     std::swap(keeper_, other.keeper_);
     std::swap(kind_, other.kind_);
     std::swap(row_, other.row_);
-    std::swap(lost_, other.lost_);
+    std::swap(state_, other.state_);
     return *this;
 }
 
 lease_keeper::held::~held()
 {
-    if (!keeper_) return;
-    const auto found = keeper_->of(kind_).find(row_);
-    // The row may have been claimed again by this very worker after this lease was lost.
-    if (found != keeper_->of(kind_).end() && found->second.lost == lost_)
-        keeper_->of(kind_).erase(found);
+    if (keeper_ && keeper_->find(*this)) keeper_->of(kind_).erase(row_);
 }
 
 void lease_keeper::held::settle()
 {
-    const auto found = keeper_->of(kind_).find(row_);
-    if (found != keeper_->of(kind_).end() && found->second.lost == lost_)
-        found->second.settling = true;
+    if (entry* const kept = keeper_->find(*this)) kept->settling = true;
 }
 
 void lease_keeper::held::renew(store::claim_token token, time_point asked)
 {
-    const auto found = keeper_->of(kind_).find(row_);
-    if (found == keeper_->of(kind_).end() || found->second.lost != lost_) return;
-    found->second.token = token;
-    found->second.asked = asked;
-    found->second.settling = false;
-}
-
-bool lease_keeper::held::fresh() const noexcept
-{
-    const auto found = keeper_->of(kind_).find(row_);
-    if (found == keeper_->of(kind_).end() || found->second.lost != lost_ || *lost_) return false;
-    return std::chrono::steady_clock::now() < found->second.asked + keeper_->lease_ * 4 / 5;
+    entry* const kept = keeper_->find(*this);
+    if (!kept) return;
+    kept->token = token;
+    kept->state->held_from(asked, keeper_->lease_);
+    kept->settling = false;
 }
 
 lease_keeper::held lease_keeper::hold(const store::workflow_task& task, time_point asked)
@@ -57,8 +47,8 @@ lease_keeper::held lease_keeper::hold(const store::workflow_task& task, time_poi
     entry kept;
     kept.instance = task.instance;
     kept.token = task.token;
-    kept.asked = asked;
-    return hold(task_kind::workflow, static_cast<std::int64_t>(task.instance), std::move(kept));
+    const auto row = static_cast<std::int64_t>(task.instance);
+    return hold(task_kind::workflow, row, std::move(kept), asked);
 }
 
 lease_keeper::held lease_keeper::hold(
@@ -67,20 +57,28 @@ lease_keeper::held lease_keeper::hold(
     entry kept;
     kept.instance = task.instance;
     kept.token = task.token;
-    kept.asked = asked;
     kept.stop = std::move(stop);
-    return hold(task_kind::activity, task.id, std::move(kept));
+    return hold(task_kind::activity, task.id, std::move(kept), asked);
 }
 
-lease_keeper::held lease_keeper::hold(task_kind kind, std::int64_t row, entry kept)
+lease_keeper::held lease_keeper::hold(
+    task_kind kind, std::int64_t row, entry kept, time_point asked)
 {
+    kept.state->held_from(asked, lease_);
     held result;
     result.keeper_ = shared_from_this();
     result.kind_ = kind;
     result.row_ = row;
-    result.lost_ = kept.lost;
+    result.state_ = kept.state;
     of(kind).insert_or_assign(row, std::move(kept));
     return result;
+}
+
+lease_keeper::entry* lease_keeper::find(const held& which) noexcept
+{
+    const auto found = of(which.kind_).find(which.row_);
+    if (found == of(which.kind_).end() || found->second.state != which.state_) return nullptr;
+    return &found->second;
 }
 
 void lease_keeper::stop_all(stop_reason reason)
@@ -94,24 +92,31 @@ void lease_keeper::stop_all(stop_reason reason)
 void lease_keeper::stop()
 {
     stopping_ = true;
-    wake_.raise();
+    wake_workflows_.raise();
+    wake_activities_.raise();
 }
 
-asio::awaitable<void> lease_keeper::run()
+asio::awaitable<void> lease_keeper::run(task_kind kind)
 {
     const auto interval = lease_ * 3 / 10;
+    auto next = std::chrono::steady_clock::now() + interval;
     while (!stopping_) {
-        wake_.clear();
-        co_await wake_.wait_until(std::chrono::steady_clock::now() + interval);
+        wake_of(kind).clear();
+        co_await wake_of(kind).wait_until(next);
         if (stopping_) break;
+        next = std::chrono::steady_clock::now() + interval;
         std::exception_ptr failure;
         try {
-            co_await extend_workflows();
-            co_await extend_activities();
+            if (kind == task_kind::workflow)
+                co_await extend_workflows();
+            else
+                co_await extend_activities();
         } catch (const pg::error&) {
             failure = std::current_exception();
         }
-        if (failure) engine_->database_failed("cannot extend leases", failure);
+        if (!failure) continue;
+        engine_->database_failed("cannot extend leases", failure);
+        next = std::chrono::steady_clock::now() + interval / 4;
     }
 }
 
@@ -119,7 +124,7 @@ asio::awaitable<void> lease_keeper::extend_workflows()
 {
     std::vector<store::workflow_lease> leases;
     for (const auto& [row, kept] : workflows_)
-        if (!*kept.lost && !kept.settling) leases.push_back({kept.instance, kept.token});
+        if (!kept.state->lost() && !kept.settling) leases.push_back({kept.instance, kept.token});
     if (leases.empty()) co_return;
     const time_point asked = std::chrono::steady_clock::now();
     const auto outcomes = co_await engine_->store().extend(leases, lease_);
@@ -133,7 +138,8 @@ asio::awaitable<void> lease_keeper::extend_activities()
 {
     std::vector<store::activity_lease> leases;
     for (const auto& [row, kept] : activities_)
-        if (!*kept.lost && !kept.settling) leases.push_back({kept.instance, row, kept.token});
+        if (!kept.state->lost() && !kept.settling)
+            leases.push_back({kept.instance, row, kept.token});
     if (leases.empty()) co_return;
     const time_point asked = std::chrono::steady_clock::now();
     const auto outcomes = co_await engine_->store().extend(leases, lease_);
@@ -149,12 +155,15 @@ void lease_keeper::note(
     // Meanwhile it may have ended, be about to, or have gone on under another token.
     if (found == of(kind).end() || found->second.token != token || found->second.settling) return;
     switch (outcome) {
+    case store::extension::held: found->second.state->held_from(asked, lease_); return;
     case store::extension::cancelled:
-    case store::extension::held: found->second.asked = asked; return;
+        found->second.state->held_from(asked, lease_);
+        if (const auto stop = found->second.stop) stop(stop_reason::cancelled); // may end the lease
+        return;
     case store::extension::busy: return;
     case store::extension::lost: break;
     }
-    *found->second.lost = true;
+    found->second.state->lose();
     engine_->log(
         log_level::warning, "a lease was lost",
         {{kind == task_kind::workflow ? "instance" : "activity_task", std::to_string(row)}});

@@ -3,8 +3,11 @@
 
 #include <engine/engine_core.hpp>
 
+#include <perdure/workflow/defaults.hpp>
+
 #include <boost/asio/awaitable.hpp>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -17,14 +20,41 @@ namespace perdure {
 enum class stop_reason
 {
     lease_lost,
-    handing_back
+    handing_back,
+    cancelled ///< nobody wants its result any more
+};
+
+/// What is known of one lease. May be asked on any thread; told on the executor.
+class lease_state
+{
+public:
+    using time_point = std::chrono::steady_clock::time_point;
+
+    /// True once the store said that the token is no longer the row's.
+    bool lost() const noexcept { return lost_; }
+    /// Whether an effect may still be started: it was not lost, and less than four fifths of it
+    /// have passed.
+    bool fresh() const noexcept
+    {
+        return !lost_ && std::chrono::steady_clock::now() < usable_until_.load();
+    }
+
+    void held_from(time_point asked, std::chrono::milliseconds duration) noexcept
+    {
+        usable_until_ = asked + duration * defaults::lease_usable_percent / 100;
+    }
+    void lose() noexcept { lost_ = true; }
+
+private:
+    std::atomic<bool> lost_ = false;
+    std::atomic<time_point> usable_until_{};
 };
 
 /// The leases a worker holds, counted on its steady clock from before each request was sent.
 class lease_keeper : public std::enable_shared_from_this<lease_keeper>
 {
 public:
-    using time_point = std::chrono::steady_clock::time_point;
+    using time_point = lease_state::time_point;
 
     lease_keeper(std::shared_ptr<engine_core> engine, std::chrono::milliseconds duration);
 
@@ -42,29 +72,34 @@ public:
         void settle();
         /// The task goes on under another token, whose lease is counted from `asked`.
         void renew(store::claim_token token, time_point asked);
-        /// False once the store said that the token is no longer the row's.
-        bool lost() const noexcept { return lost_ && *lost_; }
-        /// Whether an effect may still be started: less than four fifths of the lease have passed.
-        bool fresh() const noexcept;
+        /// Whether an effect may still be started; see `lease_state::fresh`.
+        bool fresh() const noexcept { return state_ && state_->fresh(); }
+        /// For those who have to know it on another thread.
+        std::shared_ptr<const lease_state> state() const noexcept { return state_; }
 
     private:
         friend class lease_keeper;
         std::shared_ptr<lease_keeper> keeper_;
         task_kind kind_ = task_kind::workflow;
         std::int64_t row_ = 0;
-        std::shared_ptr<bool> lost_;
+        std::shared_ptr<lease_state> state_;
     };
 
     held hold(const store::workflow_task& task, time_point asked);
-    /// \param stop called at most once, when the lease was lost or the task is to be handed back.
+    /// \param stop called when nobody wants the activity any more, and at most once when the lease
+    ///     was lost or the task is to be handed back.
     held hold(
         const store::activity_task& task, time_point asked, std::function<void(stop_reason)> stop);
 
     /// Tells every activity that still runs to stop.
     void stop_all(stop_reason reason);
 
-    /// Extends every third of a lease, until stopped.
-    boost::asio::awaitable<void> run();
+    /// Extends the leases of activities now: the answer says which are not wanted any more.
+    void look_for_cancelled() { wake_activities_.raise(); }
+
+    /// Extends the leases of one kind every 30 % of a lease, until stopped; the other kind's do not
+    /// wait for it. What could not be extended is tried again after a quarter of that.
+    boost::asio::awaitable<void> run(task_kind kind);
     void stop();
 
 private:
@@ -72,18 +107,23 @@ private:
     {
         store::instance_key instance{};
         store::claim_token token{};
-        time_point asked{};
-        std::shared_ptr<bool> lost = std::make_shared<bool>(false);
+        std::shared_ptr<lease_state> state = std::make_shared<lease_state>();
         std::function<void(stop_reason)> stop;
         bool settling = false;
     };
     using entries = std::map<std::int64_t, entry>;
 
-    held hold(task_kind kind, std::int64_t row, entry kept);
+    held hold(task_kind kind, std::int64_t row, entry kept, time_point asked);
     entries& of(task_kind kind) noexcept
     {
         return kind == task_kind::workflow ? workflows_ : activities_;
     }
+    wake_flag& wake_of(task_kind kind) noexcept
+    {
+        return kind == task_kind::workflow ? wake_workflows_ : wake_activities_;
+    }
+    /// The entry of a lease that has not ended; the row may have been claimed again since.
+    entry* find(const held& which) noexcept;
     boost::asio::awaitable<void> extend_workflows();
     boost::asio::awaitable<void> extend_activities();
     void note(
@@ -94,7 +134,8 @@ private:
     std::chrono::milliseconds lease_;
     entries workflows_;  // by instance
     entries activities_; // by task id
-    wake_flag wake_;
+    wake_flag wake_workflows_;
+    wake_flag wake_activities_;
     bool stopping_ = false;
 };
 

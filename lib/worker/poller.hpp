@@ -16,7 +16,7 @@
 
 namespace perdure {
 
-/// Claims tasks whenever a slot is free and parks when there are none.
+/// Claims tasks whenever there is room and parks when there are none.
 ///
 /// A claim that came back short says when the next task is due; until then only a wake-up makes the
 /// poller look again. A due instant that is already past means that somebody holds the row and may
@@ -32,13 +32,15 @@ public:
     /// sent.
     using start_function = std::function<void(Task, slots::slot, time_point asked)>;
 
+    /// \param bounds the slots of which every task takes one, and others that a claim must not
+    ///     exceed, since each of its tasks may need one of them too.
     poller(
         std::shared_ptr<engine_core> engine, task_kind kind, std::vector<std::string> queues,
-        std::shared_ptr<slots> free, std::chrono::milliseconds lease, claim_function claim,
-        start_function start)
+        std::vector<std::shared_ptr<slots>> bounds, std::chrono::milliseconds lease,
+        claim_function claim, start_function start)
         : engine_{std::move(engine)},
           queues_{std::move(queues)},
-          slots_{std::move(free)},
+          bounds_{std::move(bounds)},
           lease_{lease},
           claim_{std::move(claim)},
           start_{std::move(start)},
@@ -51,10 +53,11 @@ public:
     boost::asio::awaitable<void> run()
     {
         while (!stopping_) {
-            co_await slots_->wait_for_free();
-            if (stopping_) break;
+            for (const auto& each : bounds_)
+                if (!stopping_) co_await each->wait_for_free();
+            const std::size_t free = room();
+            if (stopping_ || free == 0) continue;
             wake_.clear(); // before looking: a wake-up in between is kept
-            const std::size_t free = std::min<std::size_t>(slots_->free(), most_per_claim);
             const time_point asked = std::chrono::steady_clock::now();
             store::claimed<Task> claimed;
             std::exception_ptr failure;
@@ -74,11 +77,13 @@ public:
                 continue;
             }
             trouble_.reset();
+            engine_->check_thread();
             engine_->database_answers();
             std::rotate(queues_.begin(), queues_.begin() + 1, queues_.end());
             engine_->hub().clock().observe(claimed.now, std::chrono::steady_clock::now());
             const std::size_t count = claimed.tasks.size();
-            for (Task& task : claimed.tasks) start_(std::move(task), slots_->take(), asked);
+            for (Task& task : claimed.tasks)
+                start_(std::move(task), bounds_.front()->take(), asked);
             if (count == free) continue; // more may be there
             co_await wake_.wait_until(next_look(claimed));
         }
@@ -88,11 +93,18 @@ public:
     {
         stopping_ = true;
         wake_.raise();
-        slots_->interrupt();
+        for (const auto& each : bounds_) each->interrupt();
     }
 
 private:
     static constexpr std::size_t most_per_claim = 500;
+
+    std::size_t room() const noexcept
+    {
+        std::size_t room = most_per_claim;
+        for (const auto& each : bounds_) room = std::min(room, each->free());
+        return room;
+    }
 
     time_point next_look(const store::claimed<Task>& claimed)
     {
@@ -106,7 +118,7 @@ private:
 
     std::shared_ptr<engine_core> engine_;
     std::vector<std::string> queues_;
-    std::shared_ptr<slots> slots_;
+    std::vector<std::shared_ptr<slots>> bounds_;
     std::chrono::milliseconds lease_;
     claim_function claim_;
     start_function start_;

@@ -1,5 +1,6 @@
 // One attempt of an activity. Whatever comes first decides it: its result, its time limit, the loss
-// of its lease, or the worker's end; what comes later changes nothing but frees the slot.
+// of its lease, or the worker's end; what comes later changes nothing but frees the slot. One that
+// nobody wants any more is told to stop, and ends when it does.
 #include <worker/worker_core.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -8,8 +9,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <atomic>
 #include <random>
+#include <stop_token>
 #include <utility>
 
 namespace perdure {
@@ -25,6 +26,7 @@ struct verdict
     {
         value,
         failure,
+        not_begun,
         timed_out,
         lease_lost,
         handing_back
@@ -36,10 +38,13 @@ struct verdict
 /// An attempt under way; kept by whoever still needs it, the code that runs longest last.
 struct attempt : std::enable_shared_from_this<attempt>
 {
-    attempt(std::shared_ptr<worker_core> on, store::activity_task claimed, slots::slot held)
+    attempt(
+        std::shared_ptr<worker_core> on, store::activity_task claimed, slots::slot held,
+        slots::slot its_thread)
         : worker{std::move(on)},
           task{std::move(claimed)},
           slot{std::move(held)},
+          thread{std::move(its_thread)},
           decided{worker->engine().executor()},
           limit{worker->engine().executor()}
     {
@@ -66,14 +71,23 @@ struct attempt : std::enable_shared_from_this<attempt>
         verdict how;
         how.kind = why;
         decide(std::move(how));
-        given_up = true;
-        cancel.emit(asio::cancellation_type::terminal);
+        interrupt();
     }
 
-    void ended(std::exception_ptr exception, payload value)
+    /// Nobody wants it any more: it ends when its code does, whatever that says.
+    void cancelled()
     {
+        if (is_decided || std::exchange(unwanted, true)) return;
+        interrupt();
+    }
+
+    void ended(bool begun, std::exception_ptr exception, payload value)
+    {
+        thread = {};
         verdict how;
-        if (exception) {
+        if (!begun) {
+            how.kind = verdict::kind::not_begun;
+        } else if (exception) {
             how.kind = verdict::kind::failure;
             how.failure = describe_exception(exception);
         } else {
@@ -82,35 +96,51 @@ struct attempt : std::enable_shared_from_this<attempt>
         decide(std::move(how));
     }
 
+    /// Whether the code may begin: else an effect could begin that another worker's is, too.
+    bool may_begin() const noexcept { return !interrupted.stop_requested() && lease->fresh(); }
+
     std::shared_ptr<worker_core> worker;
     store::activity_task task;
     slots::slot slot;
+    slots::slot thread;
     activity_info info;
+    std::shared_ptr<const lease_state> lease;
     one_shot<verdict> decided;
     bool is_decided = false;
-    std::atomic<bool> given_up = false; // for the thread that is to run a plain function
+    bool unwanted = false;
+    std::stop_source interrupted;
     asio::steady_timer limit;
     asio::cancellation_signal cancel;
     std::shared_ptr<const activity_implementation> implementation;
+
+private:
+    void interrupt()
+    {
+        interrupted.request_stop();
+        cancel.emit(asio::cancellation_type::terminal);
+    }
 };
 
 using attempt_pointer = std::shared_ptr<attempt>;
 
-asio::awaitable<payload> run_coroutine(attempt_pointer self)
+asio::awaitable<payload> run_coroutine(attempt_pointer self, std::shared_ptr<bool> begun)
 {
     // A spawned coroutine must have suspended once before it may be cancelled.
     co_await asio::post(self->worker->engine().executor(), asio::use_awaitable);
-    co_return co_await self->implementation->coroutine(
-        activity_context{self->info}, self->task.arguments);
+    *begun = self->may_begin();
+    if (!*begun) co_return payload{};
+    const activity_context context{self->info, self->interrupted};
+    co_return co_await self->implementation->coroutine(context, self->task.arguments);
 }
 
 void start_coroutine(const attempt_pointer& self)
 {
+    auto begun = std::make_shared<bool>(true);
     asio::co_spawn(
-        self->worker->engine().executor(), run_coroutine(self),
+        self->worker->engine().executor(), run_coroutine(self, begun),
         asio::bind_cancellation_slot(
-            self->cancel.slot(), [self](std::exception_ptr exception, payload value) {
-                self->ended(exception, std::move(value));
+            self->cancel.slot(), [self, begun](std::exception_ptr exception, payload value) {
+                self->ended(*begun, exception, std::move(value));
             }));
 }
 
@@ -119,18 +149,19 @@ void start_plain(const attempt_pointer& self)
     asio::post(self->worker->threads(), [self = self]() mutable { // a copy that can be moved
         std::exception_ptr exception;
         payload value;
+        const bool begun = self->may_begin();
         try {
-            if (!self->given_up) // else an effect would begin that another worker may have begun
-                value =
-                    self->implementation->plain(activity_context{self->info}, self->task.arguments);
+            const activity_context context{self->info, self->interrupted};
+            if (begun) value = self->implementation->plain(context, self->task.arguments);
         } catch (...) {
             exception = std::current_exception();
         }
         const auto executor = self->worker->engine().executor();
         // The last reference goes with the handler, so that the slot is freed on the executor.
         asio::post(
-            executor, [self = std::move(self), exception, value = std::move(value)]() mutable {
-                self->ended(exception, std::move(value));
+            executor,
+            [self = std::move(self), begun, exception, value = std::move(value)]() mutable {
+                self->ended(begun, exception, std::move(value));
             });
     });
 }
@@ -202,10 +233,25 @@ void release(const attempt& self, store::activity_completion& completion, std::s
          {"reason", std::move(reason)}});
 }
 
+constexpr const char* too_late = "its lease had almost ended before it could run";
+
+/// What nobody wants: the store takes note that it has ended.
+void cancelled(const attempt& self, store::activity_completion& completion)
+{
+    failure_info unwanted;
+    unwanted.type = "cancelled";
+    unwanted.message = "activity \"" + self.task.name + "\" was cancelled";
+    unwanted.retryable = false;
+    completion.outcome = store::activity_completion::outcome::failed;
+    completion.data = encode_failure(unwanted);
+    self.worker->engine().log(
+        log_level::info, "an activity was cancelled",
+        {{"activity", self.task.name}, {"instance", self.task.instance_id}});
+}
+
 /// Runs the code, unless there is a reason not to, and says what to record; nothing when the lease
 /// was lost.
-asio::awaitable<std::optional<store::activity_completion>> run_attempt(
-    attempt_pointer self, bool fresh)
+asio::awaitable<std::optional<store::activity_completion>> run_attempt(attempt_pointer self)
 {
     std::optional<store::activity_completion> completion{completion_of(self->task)};
     const store::activity_task& task = self->task;
@@ -223,10 +269,8 @@ asio::awaitable<std::optional<store::activity_completion>> run_attempt(
         release(*self, *completion, completion->problem);
         co_return completion;
     }
-    if (!fresh || self->worker->handing_back()) {
-        release(
-            *self, *completion,
-            fresh ? "the worker is leaving" : "its lease had almost ended before it could run");
+    if (!self->lease->fresh() || self->worker->handing_back()) {
+        release(*self, *completion, self->lease->fresh() ? "the worker is leaving" : too_late);
         co_return completion;
     }
     if (task.options.attempts() != 0 && task.attempt > task.options.attempts()) {
@@ -246,12 +290,17 @@ asio::awaitable<std::optional<store::activity_completion>> run_attempt(
     start_limit(self);
     verdict how = co_await self->decided.wait();
 
+    if (self->unwanted && how.kind != verdict::kind::lease_lost) {
+        cancelled(*self, *completion);
+        co_return completion;
+    }
     switch (how.kind) {
     case verdict::kind::value:
         completion->outcome = store::activity_completion::outcome::completed;
         completion->data = std::move(how.value);
         break;
     case verdict::kind::failure: fail(*self, *completion, how.failure); break;
+    case verdict::kind::not_begun: release(*self, *completion, too_late); break;
     case verdict::kind::timed_out:
         how.failure.type = "timed-out";
         how.failure.message = "activity \"" + task.name +
@@ -269,18 +318,22 @@ asio::awaitable<std::optional<store::activity_completion>> run_attempt(
 
 asio::awaitable<void> run_activity_task(
     std::shared_ptr<worker_core> worker, store::activity_task task, slots::slot slot,
-    worker_core::time_point asked)
+    slots::slot thread, worker_core::time_point asked)
 {
-    auto self = std::make_shared<attempt>(worker, std::move(task), std::move(slot));
+    auto self =
+        std::make_shared<attempt>(worker, std::move(task), std::move(slot), std::move(thread));
     lease_keeper::held held = worker->leases().hold(
         self->task, asked, [weak = std::weak_ptr<attempt>{self}](stop_reason why) {
             const auto locked = weak.lock();
             if (!locked) return;
-            locked->stop(
-                why == stop_reason::lease_lost ? verdict::kind::lease_lost
-                                               : verdict::kind::handing_back);
+            switch (why) {
+            case stop_reason::lease_lost: locked->stop(verdict::kind::lease_lost); break;
+            case stop_reason::handing_back: locked->stop(verdict::kind::handing_back); break;
+            case stop_reason::cancelled: locked->cancelled(); break;
+            }
         });
-    auto completion = co_await run_attempt(self, held.fresh());
+    self->lease = held.state();
+    auto completion = co_await run_attempt(self);
     if (!completion) co_return; // another worker has it; the keeper said so
     held.settle();
     const store::activity_completed outcome =

@@ -123,6 +123,7 @@ private:
         completion.history_length = task_.history_length;
         completion.events = std::move(decided.events);
         completion.activities = std::move(decided.activities);
+        completion.cancelled_activities = std::move(decided.cancelled_activities);
         completion.next_timer = decided.next_timer;
         completion.finish = std::move(decided.finish);
         completion.lease = worker_->options().lease();
@@ -131,6 +132,7 @@ private:
         const store::claim_token token = completion.token;
         const store::claim_token next_token = completion.next_token;
         const bool ended = completion.finish.has_value();
+        const bool stops_activities = ended || !completion.cancelled_activities.empty();
         std::optional<payload> failed;
         if (ended && completion.finish->kind == finish::kind::failed)
             failed = completion.finish->data;
@@ -148,6 +150,7 @@ private:
             failure->problem = std::move(outcome.reason);
             co_return false;
         }
+        if (stops_activities) worker_->leases().look_for_cancelled(); // some may run here
         if (failed)
             worker_->engine().log(
                 log_level::info, "a workflow failed",
@@ -196,6 +199,7 @@ private:
         end.data = failed.data;
         completion.events.push_back(std::move(failed));
         completion.activities.clear();
+        completion.cancelled_activities.clear();
         completion.next_timer.reset();
         completion.finish = std::move(end);
     }
@@ -238,9 +242,21 @@ private:
         back.problem = std::move(failure.problem);
         back.count_attempt = failure.why == hand_back::because::it_failed;
         held_.settle();
+        store::completion_status status = co_await send(back);
+        if (status == store::completion_status::rejected) {
+            back.problem = "the database does not take the words of its problem, see the log";
+            status = co_await send(back);
+        }
+        if (status != store::completion_status::confirmed)
+            lost("it was not the worker's any more when it was handed back");
+    }
+
+    asio::awaitable<store::completion_status> send(store::workflow_release back)
+    {
         std::vector<store::workflow_release> batch;
         batch.push_back(std::move(back));
-        co_await worker_->engine().store().release(std::move(batch));
+        const auto statuses = co_await worker_->engine().store().release(std::move(batch));
+        co_return statuses.front();
     }
 
     std::shared_ptr<worker_core> worker_;

@@ -71,6 +71,7 @@ private:
     boost::asio::awaitable<bool> wait_for_drain();
     boost::asio::awaitable<void> leave();
     bool idle() const noexcept;
+    bool runs_plain_functions() const noexcept;
 
     std::shared_ptr<engine_core> engine_;
     worker_options options_;
@@ -85,6 +86,8 @@ private:
     instance_cache cache_;
     std::shared_ptr<slots> workflow_slots_;
     std::shared_ptr<slots> activity_slots_;
+    /// Of the activities that are plain functions: as many as run, and as many that wait to.
+    std::shared_ptr<slots> thread_slots_;
     std::shared_ptr<lease_keeper> leases_;
     std::shared_ptr<workflow_batcher> workflow_commits_;
     std::shared_ptr<activity_batcher> activity_commits_;
@@ -92,7 +95,7 @@ private:
     std::shared_ptr<poller<store::activity_task>> activity_poller_;
     std::optional<boost::asio::thread_pool> threads_;
     wake_flag progress_;    // raised when a slot is freed or a loop has ended, and by drain
-    std::size_t loops_ = 0; // pollers and the lease keeper
+    std::size_t loops_ = 0; // pollers and those that extend leases
     std::list<boost::asio::cancellation_signal> loop_cancels_;
     std::list<boost::asio::cancellation_signal> task_cancels_; // of the tasks under way
     std::size_t polling_ = 0;                                  // pollers
@@ -100,7 +103,8 @@ private:
     bool running_ = false;
     bool stopping_ = false;
     bool handing_back_ = false;
-    time_point drain_until_ = time_point::max();
+    time_point finish_until_ = time_point::max(); // what is in flight; then it is handed back
+    time_point leave_until_ = time_point::max();  // by then that must be over, too
 };
 
 /// Runs one claimed workflow task to its end: replay or cache, activate, commit, and on while
@@ -110,8 +114,9 @@ boost::asio::awaitable<void> run_workflow_task(
     worker_core::time_point asked);
 
 /// Runs one attempt of an activity and records what came of it.
+/// \param thread held, too, if it is a plain function.
 boost::asio::awaitable<void> run_activity_task(
     std::shared_ptr<worker_core> worker, store::activity_task task, slots::slot slot,
-    worker_core::time_point asked);
+    slots::slot thread, worker_core::time_point asked);
 
 } // namespace perdure

@@ -17,11 +17,14 @@
 #include <boost/asio/io_context.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <deque>
 #include <exception>
 #include <memory>
-#include <mutex>
+#include <stdexcept>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 namespace perdure::test {
@@ -57,10 +60,11 @@ struct log_line
 class installation
 {
 public:
-    explicit installation(setting how = setting::cached) : how_{how}, schema_{unique_schema()}
+    explicit installation(setting how = setting::cached, const std::string& dsn = test_dsn())
+        : how_{how}, schema_{unique_schema()}
     {
-        run([this]() -> boost::asio::awaitable<void> {
-            pg::connection_options options{test_dsn()};
+        run([&]() -> boost::asio::awaitable<void> {
+            pg::connection_options options{dsn};
             pg::connection session = co_await pg::connection::connect(std::move(options));
             co_await store::migrate(session, schema_);
         });
@@ -90,6 +94,15 @@ private:
     std::string schema_;
 };
 
+/// Options under which what is not woken waits for longer than any test: unless it polls.
+inline engine_options patient(const installation& on)
+{
+    engine_options options = on.options();
+    if (options.notifications())
+        options.poll_interval(std::chrono::minutes{10}).safety_poll(std::chrono::minutes{10});
+    return options;
+}
+
 /// One process's share of an installation, all on one io_context: an engine, a client, and workers
 /// that run until the process is destroyed.
 class process
@@ -97,14 +110,17 @@ class process
 public:
     /// \param dsn how its engine connects.
     explicit process(const installation& on, std::string dsn = test_dsn())
+        : process{on, std::move(dsn), on.options()}
+    {}
+
+    process(const installation& on, std::string dsn, engine_options options)
         : on_{on},
-          engine_{
-              io_, std::move(dsn), on.options().log([this](auto level, auto message, auto fields) {
-                  std::string text{message};
-                  for (const log_field& field : fields)
-                      text.append(" ").append(field.name).append("=").append(field.value);
-                  log_.push_back({level, std::move(text)});
-              })},
+          engine_{io_, std::move(dsn), options.log([this](auto level, auto message, auto fields) {
+                      std::string text{message};
+                      for (const log_field& field : fields)
+                          text.append(" ").append(field.name).append("=").append(field.value);
+                      log_.push_back({level, std::move(text)});
+                  })},
           client_{engine_}
     {}
 
@@ -155,6 +171,13 @@ public:
         return perdure::test::run(io_, function());
     }
 
+    /// Starts an instance and waits for its result, the workers meanwhile.
+    template <class R>
+    R result_of(workflow_call<R> call)
+    {
+        return perdure::test::run(io_, await_result(client_, std::move(call)));
+    }
+
     /// Asks every worker to leave.
     void drain(std::chrono::milliseconds limit)
     {
@@ -173,6 +196,13 @@ public:
     }
 
 private:
+    template <class R>
+    static boost::asio::awaitable<R> await_result(perdure::client on, workflow_call<R> call)
+    {
+        const auto started = co_await on.start(std::move(call));
+        co_return co_await started.result();
+    }
+
     const installation& on_;
     std::vector<log_line> log_;
     boost::asio::io_context io_{1};
@@ -183,6 +213,19 @@ private:
     int running_ = 0;
     std::exception_ptr failure_;
 };
+
+/// Waits until the history of the instance's run has so many events.
+inline boost::asio::awaitable<void> wait_for_history(untyped_instance instance, std::int32_t length)
+{
+    const auto end = std::chrono::steady_clock::now() + deadline;
+    for (;;) {
+        const store::instance_state state = co_await instance.state();
+        if (state.history_length >= length) co_return;
+        if (std::chrono::steady_clock::now() > end)
+            throw std::runtime_error{"the history did not grow before the test's deadline"};
+        co_await pause(std::chrono::milliseconds{1});
+    }
+}
 
 /// The instance's state, once it tells of a problem.
 inline boost::asio::awaitable<store::instance_state> state_with_problem(untyped_instance instance)

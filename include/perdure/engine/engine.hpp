@@ -82,7 +82,8 @@ private:
 ///
 /// Thread safety: an engine, its workers and its clients belong to one executor that runs one
 /// handler at a time: an `io_context` run by one thread, or a strand. Call them from handlers and
-/// coroutines of that executor only.
+/// coroutines of that executor only. An `io_context` or `thread_pool` whose handlers keep changing
+/// threads is reported to the logger.
 ///
 /// Lifetime: the engine must be destroyed before the execution context is. Workers, clients and
 /// their coroutines may be destroyed before or after the engine; once it is destroyed their

@@ -5,6 +5,7 @@
 #include <perdure/workflow/event.hpp>
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 
 namespace perdure {
@@ -26,7 +27,10 @@ struct activity_info
 class PERDURE_DECL activity_context
 {
 public:
-    explicit activity_context(const activity_info& info) noexcept : info_{&info} {}
+    /// For the library. Neither is copied.
+    activity_context(const activity_info& info, const std::stop_source& stop) noexcept
+        : info_{&info}, stop_{&stop}
+    {}
 
     const activity_info& info() const noexcept { return *info_; }
 
@@ -38,8 +42,22 @@ public:
     /// that a second attempt after a crash changes nothing twice.
     std::string idempotency_key() const;
 
+    /// Whether this attempt should stop: nobody wants its result any more (the instance finished,
+    /// or stopped waiting for it when it was cancelled), its `start_to_close` has passed, its lease
+    /// was lost, or the worker is leaving and has handed it back. What it returns is ignored then.
+    /// May be asked on any thread. A coroutine is also cancelled, through its cancellation slot.
+    ///
+    /// A cancellation is noticed with the next extension of the lease, within a third of one.
+    bool cancelled() const noexcept { return stop_->stop_requested(); }
+
+    /// The same as a token, for functions that take one or wait with one
+    /// (`std::condition_variable_any`). It may outlive the activity. Its callbacks run on the
+    /// engine's executor.
+    std::stop_token stop_token() const noexcept { return stop_->get_token(); }
+
 private:
     const activity_info* info_;
+    const std::stop_source* stop_;
 };
 
 } // namespace perdure

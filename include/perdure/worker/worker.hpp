@@ -31,8 +31,10 @@ public:
     worker_options& workflow_slots(std::size_t slots);
     /// At most how many activities are claimed at a time. Default: 1,000.
     worker_options& activity_slots(std::size_t slots);
-    /// Threads for activities that are plain functions, started with the first such activity.
-    /// Default: 4.
+    /// Threads for activities that are plain functions, started with the first such activity. At
+    /// most twice as many of them are claimed at a time, so that those that must wait are left to
+    /// other workers; while so many are, the worker claims no activity at all, since any could be
+    /// one more. Give functions that run long a queue of their own. Default: 4.
     worker_options& threads(std::size_t count);
     /// How many instances are kept in memory between their tasks; others are replayed. Default:
     /// 1,000; 0 replays always.
@@ -99,11 +101,11 @@ public:
     /// must not block it, or a plain function `R(activity_context, P...)`, which runs on one of the
     /// worker's threads. It may be called by several of them at the same time.
     ///
-    /// A coroutine is cancelled (its cancellation slot is emitted `terminal`) when its
-    /// `start_to_close` has passed, its lease is lost, or the worker hands it back. A plain
-    /// function cannot be stopped: it is given up, and its slot freed when it returns; one that
-    /// still waits for a thread then is not called. That wait is part of its `start_to_close`. Call
-    /// it before `run()`.
+    /// A coroutine is cancelled (its cancellation slot is emitted `terminal`) when nobody wants its
+    /// result any more, its `start_to_close` has passed, its lease is lost, or the worker hands it
+    /// back. A plain function cannot be stopped, but can ask (`activity_context::cancelled`); it is
+    /// given up, and its slot freed when it returns; one that still waits for a thread then is not
+    /// called. That wait is part of its `start_to_close`. Call it before `run()`.
     /// \throws error `errc::already_exists`: the name has an implementation already.
     template <fixed_string Name, class Signature, class Function>
     void implement(const activity<Name, Signature>& definition, Function function)
@@ -121,12 +123,26 @@ public:
     ///     it runs already.
     boost::asio::awaitable<void> run();
 
-    /// Stops claiming, lets what is in flight finish for at most `deadline`, hands the rest back,
-    /// which may take two seconds more, and ends `run()`. A second call can only shorten the
+    /// Stops claiming, lets what is in flight finish, hands the rest back, and ends `run()`, all
+    /// within `deadline`. A fifth of it, at most two seconds, is kept for handing back. Another
+    /// worker can claim at once what was handed back, and its attempt does not count.
+    ///
+    /// A deadline of 0 hands back at once. If the database does not answer meanwhile, `run()` still
+    /// ends within the deadline, or within two seconds if that is shorter; what could not be handed
+    /// back then is claimed by others when its lease has ended. A second call can only shorten the
     /// deadline. Does nothing when the worker does not run.
     ///
-    /// A plain function that runs on a thread cannot be stopped: its task is handed back, but
-    /// destroying the worker, and with it ending the program, waits until it returns.
+    /// A plain function that runs on a thread cannot be stopped, only asked to
+    /// (`activity_context::cancelled`): its task is handed back and `run()` ends, but destroying
+    /// the worker, and with it ending the program, waits until it returns. So give the second
+    /// SIGTERM its usual effect, which loses no more than any crash:
+    /// \code
+    /// asio::signal_set stop{io, SIGINT, SIGTERM};
+    /// stop.async_wait([&](auto, int) {
+    ///     stop.clear(); // from now on a signal ends the process at once
+    ///     worker.drain(10s);
+    /// });
+    /// \endcode
     void drain(std::chrono::milliseconds deadline = defaults::drain);
 
 private:

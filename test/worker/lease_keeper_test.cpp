@@ -1,0 +1,72 @@
+// What a worker believes of its leases.
+#include "acceptance/installation.hpp"
+#include "proxy.hpp"
+
+#include <worker/lease_keeper.hpp>
+
+#include <perdure/workflow/context.hpp>
+#include <perdure/workflow/definitions.hpp>
+#include <perdure/workflow/task.hpp>
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+
+namespace asio = boost::asio;
+using namespace perdure;
+using namespace perdure::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("a lease is good for four fifths of it, or until it is lost")
+{
+    const auto now = std::chrono::steady_clock::now();
+    lease_state lease;
+    CHECK_FALSE(lease.fresh());
+    lease.held_from(now, 1h);
+    CHECK(lease.fresh());
+    lease.held_from(now - 47min, 1h);
+    CHECK(lease.fresh());
+    lease.held_from(now - 49min, 1h);
+    CHECK_FALSE(lease.fresh());
+    lease.held_from(now, 1h);
+    lease.lose();
+    CHECK_FALSE(lease.fresh());
+    CHECK(lease.lost());
+}
+
+TEST_CASE("a lease that could not be extended is tried again long before the next is due")
+{
+    constexpr workflow<"errand", void()> errand;
+    constexpr activity<"wait", void()> wait;
+    const installation on;
+    proxy network{test_dsn()};
+    bool begun = false;
+    bool let_go = false;
+    std::vector<std::chrono::steady_clock::time_point> failures;
+    asio::io_context io{1};
+    const auto note = [&](log_level, std::string_view message, std::span<const log_field>) {
+        if (message == "cannot extend leases") failures.push_back(std::chrono::steady_clock::now());
+    };
+    engine engine{io, network.dsn(), on.options().log(note)};
+    worker worker{engine, on.workers().lease(10s)};
+    worker.implement(errand, [wait](context ctx) -> task<void> { co_await ctx.run(wait()); });
+    worker.implement(wait, [&](activity_context) -> asio::awaitable<void> {
+        begun = true;
+        co_await wait_until([&] { return let_go; });
+    });
+    bool ended = false;
+    asio::co_spawn(io, worker.run(), [&](std::exception_ptr) { ended = true; });
+    client client{engine};
+    perdure::test::run(io, [&]() -> asio::awaitable<void> {
+        co_await client.start(errand());
+        co_await wait_until([&] { return begun; });
+        network.refuse();
+        co_await wait_until([&] { return failures.size() == 2; });
+        CHECK(failures[1] - failures[0] < 2500ms); // an interval is 3 s
+        network.accept_again();
+        let_go = true;
+        worker.drain(5s);
+        co_await wait_until([&] { return ended; });
+    });
+}
