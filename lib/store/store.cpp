@@ -242,11 +242,17 @@ asio::awaitable<std::vector<signalled>> store::signal(std::vector<signal_request
     co_return outcomes;
 }
 
+asio::awaitable<void> store::cancel(
+    std::vector<cancel_request> requests, answers<signalled> answers)
+{
+    signal_batch batch{*core_, deliveries_of(std::move(requests))};
+    co_await run(*core_, batch, std::move(answers));
+}
+
 asio::awaitable<std::vector<signalled>> store::cancel(std::vector<cancel_request> requests)
 {
     std::vector<signalled> outcomes(requests.size());
-    signal_batch batch{*core_, deliveries_of(std::move(requests))};
-    co_await run(*core_, batch, into(outcomes));
+    co_await cancel(std::move(requests), into(outcomes));
     co_return outcomes;
 }
 

@@ -286,6 +286,7 @@ public:
         end.data = text("\"end\"");
         event_type type = event_type::workflow_completed;
         if (kind == finish::kind::failed) type = event_type::workflow_failed;
+        if (kind == finish::kind::cancelled) type = event_type::workflow_cancelled;
         if (kind == finish::kind::continued) {
             type = event_type::workflow_continued;
             end.workflow = "w2";
@@ -346,6 +347,25 @@ public:
         request.data = text(std::move(data));
         request.key = draw_key();
         return wait(store.signal({std::move(request)})).at(0).status;
+    }
+
+    signal_status cancel(std::string id)
+    {
+        cancel_request request;
+        request.id = std::move(id);
+        request.key = draw_key();
+        return wait(store.cancel({std::move(request)})).at(0).status;
+    }
+
+    removal remove(std::string id) { return wait(store.remove({std::move(id)})).at(0); }
+
+    /// Starts an instance and finishes it at once.
+    instance_key start_finished(
+        std::string id, enum finish::kind kind = finish::kind::completed, std::string queue = "q")
+    {
+        const instance_key key = start(std::move(id), queue);
+        complete(finishing(claim_one(std::move(queue)), kind));
+        return key;
     }
 
     asio::io_context io{1};

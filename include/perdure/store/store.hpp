@@ -141,6 +141,9 @@ public:
 
     /// Asks active instances to end: each finds an event `cancel_requested` among those that
     /// arrived. A second request is a second event. Otherwise as `signal`.
+    boost::asio::awaitable<void> cancel(
+        std::vector<cancel_request> requests, answers<signalled> answers);
+    /// Likewise.
     boost::asio::awaitable<std::vector<signalled>> cancel(std::vector<cancel_request> requests);
 
     /// Removes what is left of ids: their finished instances, with histories, keys of signals and
