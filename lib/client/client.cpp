@@ -2,6 +2,7 @@
 
 #include <client/client_core.hpp>
 
+#include <perdure/pg/error.hpp>
 #include <perdure/workflow/checks.hpp>
 #include <perdure/workflow/error.hpp>
 #include <perdure/workflow/failed.hpp>
@@ -28,10 +29,35 @@ boost::uuids::uuid draw_key()
     throw error{errc::not_found, "no " + std::string{which} + " has the id \"" + id + "\""};
 }
 
+[[noreturn]] void throw_refused(const std::string& what, const std::string& reason)
+{
+    throw pg::error{
+        pg::errc::server_error,
+        "the database refused " + what + ", nothing was changed: " + reason};
+}
+
+void check_handle(const std::shared_ptr<client_core>& client, const std::string& id)
+{
+    if (!client)
+        throw error{
+            errc::invalid_argument,
+            "an empty handle names no instance: assign it what client::start or client::get gives"};
+    check_id(id);
+}
+
+/// \throws pg::error when the database refused it: for this one sender, nobody else in its batch.
+void check_delivered(const store::signalled& outcome, std::string_view what, const std::string& id)
+{
+    if (outcome.status == store::signal_status::not_found) throw_not_found(id, "active instance");
+    if (outcome.status == store::signal_status::rejected)
+        throw_refused(std::string{what} + " \"" + id + "\"", outcome.reason);
+}
+
 asio::awaitable<store::instance_state> state_of(
     std::shared_ptr<client_core> client, std::string id,
     std::optional<store::instance_key> instance)
 {
+    check_handle(client, id);
     co_await client->engine().ready();
     std::optional<store::instance_state> found;
     if (instance)
@@ -43,20 +69,78 @@ asio::awaitable<store::instance_state> state_of(
 }
 
 asio::awaitable<void> send_signal(
-    std::shared_ptr<client_core> client, store::signal_request request)
+    std::shared_ptr<client_core> client, std::string id, std::string name, payload value)
 {
-    const std::string id = request.id;
+    check_handle(client, id);
+    check_name("signal", name);
+    const std::string what = "the value of signal " + name;
+    check_payload(what, value);
+    check_json(what, value);
+    store::signal_request request;
+    request.key = draw_key();
+    request.id = id;
+    request.name = std::move(name);
+    request.data = std::move(value);
     const store::signalled outcome = co_await client->signal(std::move(request));
-    if (outcome.status == store::signal_status::not_found) throw_not_found(id, "active instance");
+    check_delivered(outcome, "the signal to", id);
+}
+
+asio::awaitable<void> send_cancel(std::shared_ptr<client_core> client, std::string id)
+{
+    check_handle(client, id);
+    store::cancel_request request;
+    request.key = draw_key();
+    request.id = id;
+    const store::signalled outcome = co_await client->cancel(std::move(request));
+    check_delivered(outcome, "the cancellation of", id);
 }
 
 asio::awaitable<std::vector<event>> history_of(
     std::shared_ptr<client_core> client, std::string id,
-    std::optional<store::instance_key> instance, std::optional<std::int32_t> run)
+    std::optional<store::instance_key> instance, std::optional<std::int32_t> run,
+    store::history_page page)
 {
-    const store::instance_state state = co_await state_of(client, std::move(id), instance);
-    co_return co_await client->engine().store().load_history(
-        state.instance, run.value_or(state.run));
+    check_handle(client, id);
+    if (page.after < 0 || (page.limit && *page.limit < 1))
+        throw error{
+            errc::invalid_argument,
+            "a page of a history begins after 0 events or more, and has at least 1"};
+    if (!instance || !run) {
+        const store::instance_state state = co_await state_of(client, id, instance);
+        instance = state.instance;
+        if (!run) run = state.run;
+    } else {
+        co_await client->engine().ready();
+    }
+    std::vector<event> events =
+        co_await client->engine().store().load_history(*instance, *run, page);
+    co_return events;
+}
+
+asio::awaitable<void> remove_id(std::shared_ptr<client_core> client, std::string id)
+{
+    check_handle(client, id);
+    co_await client->engine().ready();
+    std::vector<std::string> one{id};
+    const std::vector<store::removal> removed =
+        co_await client->engine().store().remove(std::move(one));
+    switch (removed.front()) {
+    case store::removal::removed: break;
+    case store::removal::not_found: throw_not_found(id, "instance");
+    case store::removal::not_finished:
+        throw error{
+            errc::not_finished, "the instance \"" + id + "\" is still active: cancel it first"};
+    case store::removal::busy:
+        throw error{
+            errc::not_finished, "an activity of the instance \"" + id +
+                                    "\" still runs; it was told to stop, try again soon"};
+    }
+}
+
+asio::awaitable<store::statistics> statistics_of(std::shared_ptr<client_core> client)
+{
+    co_await client->engine().ready();
+    co_return co_await client->engine().store().read_statistics();
 }
 
 asio::awaitable<std::vector<store::instance_state>> list_of(
@@ -70,13 +154,16 @@ asio::awaitable<payload> result_of(
     std::shared_ptr<client_core> client, std::string id,
     std::optional<store::instance_key> instance)
 {
+    check_handle(client, id);
     if (!instance) {
         const store::instance_state state = co_await state_of(client, id, instance);
         instance = state.instance;
     }
     const store::instance_result result = co_await client->wait_for_result(*instance);
-    if (result.kind == finish::kind::failed) {
+    if (result.removed) throw_not_found(id, "instance");
+    if (result.kind != finish::kind::completed) {
         const store::instance_state state = co_await state_of(client, id, instance);
+        if (result.kind == finish::kind::cancelled) throw cancelled{state.workflow, id};
         throw workflow_failed{state.workflow, id, decode_failure(result.data)};
     }
     co_return result.data;
@@ -106,12 +193,24 @@ asio::awaitable<untyped_instance> client::start_untyped(
         throw error{
             errc::already_exists, "an active instance has the id \"" + given +
                                       "\": give another id, or get that instance"};
+    if (made.status == store::created::status::rejected)
+        throw_refused("the instance \"" + given + "\"", made.reason);
     co_return untyped_instance{core, given, made.instance};
 }
 
 asio::awaitable<std::vector<store::instance_state>> client::list(store::list_request request) const
 {
     return list_of(core_, std::move(request));
+}
+
+asio::awaitable<void> client::remove(std::string id) const
+{
+    return remove_id(core_, std::move(id));
+}
+
+asio::awaitable<store::statistics> client::statistics() const
+{
+    return statistics_of(core_);
 }
 
 untyped_instance::untyped_instance(
@@ -122,33 +221,27 @@ untyped_instance::untyped_instance(
 
 asio::awaitable<void> untyped_instance::signal(std::string name, payload value) const
 {
-    store::signal_request request;
-    request.key = draw_key();
-    request.id = id_;
-    request.name = std::move(name);
-    request.data = std::move(value);
-    check_id(request.id);
-    check_name("signal", request.name);
-    check_payload("the value of signal " + request.name, request.data);
-    check_json("the value of signal " + request.name, request.data);
-    return send_signal(client_, std::move(request));
+    return send_signal(client_, id_, std::move(name), std::move(value));
 }
 
 asio::awaitable<store::instance_state> untyped_instance::state() const
 {
-    check_id(id_);
     return state_of(client_, id_, instance_);
 }
 
-asio::awaitable<std::vector<event>> untyped_instance::history(std::optional<std::int32_t> run) const
+asio::awaitable<void> untyped_instance::cancel() const
 {
-    check_id(id_);
-    return history_of(client_, id_, instance_, run);
+    return send_cancel(client_, id_);
+}
+
+asio::awaitable<std::vector<event>> untyped_instance::history(
+    std::optional<std::int32_t> run, store::history_page page) const
+{
+    return history_of(client_, id_, instance_, run, page);
 }
 
 asio::awaitable<payload> untyped_instance::result_payload() const
 {
-    check_id(id_);
     return result_of(client_, id_, instance_);
 }
 

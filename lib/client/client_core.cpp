@@ -32,12 +32,18 @@ client_core::client_core(std::shared_ptr<engine_core> engine) : engine_{std::mov
 {
     const std::shared_ptr<engine_core> on = engine_;
     starts_ = std::make_shared<batcher<store::new_instance, store::created>>(
-        on->executor(), most_per_commit, [on](std::vector<store::new_instance> items) {
-            return on->store().create(std::move(items));
+        on->executor(), most_per_commit,
+        [on](std::vector<store::new_instance> items, auto answers) {
+            return on->store().create(std::move(items), std::move(answers));
         });
     signals_ = std::make_shared<batcher<store::signal_request, store::signalled>>(
-        on->executor(), most_per_commit, [on](std::vector<store::signal_request> items) {
-            return on->store().signal(std::move(items));
+        on->executor(), most_per_commit,
+        [on](std::vector<store::signal_request> items, auto answers) {
+            return on->store().signal(std::move(items), std::move(answers));
+        });
+    cancels_ = std::make_shared<batcher<store::cancel_request, store::signalled>>(
+        on->executor(), most_per_commit, [on](std::vector<store::cancel_request> items) {
+            return on->store().cancel(std::move(items));
         });
     lookups_ =
         std::make_shared<batcher<store::instance_key, std::optional<store::instance_result>>>(
@@ -48,14 +54,21 @@ client_core::client_core(std::shared_ptr<engine_core> engine) : engine_{std::mov
 asio::awaitable<store::created> client_core::start(store::new_instance instance)
 {
     co_await engine_->ready();
-    const store::created made = co_await starts_->submit(std::move(instance));
+    store::created made = co_await starts_->submit(std::move(instance));
     co_return made;
 }
 
 asio::awaitable<store::signalled> client_core::signal(store::signal_request request)
 {
     co_await engine_->ready();
-    const store::signalled outcome = co_await signals_->submit(std::move(request));
+    store::signalled outcome = co_await signals_->submit(std::move(request));
+    co_return outcome;
+}
+
+asio::awaitable<store::signalled> client_core::cancel(store::cancel_request request)
+{
+    co_await engine_->ready();
+    store::signalled outcome = co_await cancels_->submit(std::move(request));
     co_return outcome;
 }
 

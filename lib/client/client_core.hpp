@@ -25,8 +25,9 @@ public:
 
     boost::asio::awaitable<store::created> start(store::new_instance instance);
     boost::asio::awaitable<store::signalled> signal(store::signal_request request);
+    boost::asio::awaitable<store::signalled> cancel(store::cancel_request request);
 
-    /// Waits until the instance has finished.
+    /// Waits until the instance has finished or was removed.
     boost::asio::awaitable<store::instance_result> wait_for_result(store::instance_key instance);
 
 private:
@@ -37,6 +38,7 @@ private:
     engine_core::listening listening_;
     shared_batcher<store::new_instance, store::created> starts_;
     shared_batcher<store::signal_request, store::signalled> signals_;
+    shared_batcher<store::cancel_request, store::signalled> cancels_;
     shared_batcher<store::instance_key, std::optional<store::instance_result>> lookups_;
 };
 

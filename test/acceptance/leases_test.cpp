@@ -176,11 +176,7 @@ TEST_CASE("an activity that outlasts its start_to_close is cancelled and tried a
     });
     runs.implement(carry, [&slow](activity_context ctx) { return slow(ctx); });
     here.start_all();
-    const std::string result = here.run([&]() -> asio::awaitable<std::string> {
-        auto started = co_await here.client().start(hurry());
-        std::string answer = co_await started.result();
-        co_return answer;
-    });
+    const std::string result = here.result_of(hurry());
     CHECK(result == "timed-out");
     CHECK(slow.attempts == std::vector<int>{1, 2});
 }

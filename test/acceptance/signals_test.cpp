@@ -30,18 +30,6 @@ task<std::string> run_hear(context ctx)
     co_return heard;
 }
 
-asio::awaitable<void> wait_for_history(untyped_instance instance, std::int32_t length)
-{
-    const auto end = std::chrono::steady_clock::now() + perdure::test::deadline;
-    for (;;) {
-        const store::instance_state state = co_await instance.state();
-        if (state.history_length >= length) co_return;
-        if (std::chrono::steady_clock::now() > end)
-            throw std::runtime_error{"the history did not grow"};
-        co_await pause(1ms);
-    }
-}
-
 } // namespace
 
 TEST_CASE("C: a signal sent before the first task is delivered")
@@ -148,26 +136,36 @@ TEST_CASE("C: a signal sent while its instance is parked wakes it")
     }
 }
 
-TEST_CASE("C: hundreds of signals to one instance all arrive, in order")
+TEST_CASE("C: ten thousand signals to one instance all arrive, in order")
 {
-    static constexpr workflow<"collect", bool(std::int64_t)> collect;
+    static constexpr workflow<"collect-all", bool(std::int64_t, std::int64_t)> collect_all;
     static constexpr signal<"number", std::int64_t> number;
+    constexpr std::int64_t count = 10'000;
     for (const setting how : every_setting) {
         CAPTURE(to_string(how));
         const installation on{how};
         process here{on};
-        here.add_worker().implement(collect, [](context ctx, std::int64_t count) -> task<bool> {
-            bool ordered = true;
-            for (std::int64_t expected = 0; expected < count; ++expected) {
-                const std::int64_t next = co_await ctx.receive(number);
-                ordered = ordered && next == expected;
-            }
-            co_return ordered;
-        });
+        here.add_worker().implement(
+            collect_all, [](context ctx, std::int64_t from, std::int64_t to) -> task<bool> {
+                for (std::int64_t next = from; next < to; ++next) {
+                    const std::int64_t received = co_await ctx.receive(number);
+                    if (received != next) co_return false;
+                    const bool long_enough = next % 1000 == 999 && next + 1 < to;
+                    if (long_enough) co_await ctx.continue_as_new(collect_all(next + 1, to));
+                }
+                co_return true;
+            });
         here.start_all();
         const bool ordered = here.run([&]() -> asio::awaitable<bool> {
-            auto started = co_await here.client().start(collect(300));
-            for (std::int64_t i = 0; i < 300; ++i) co_await started.signal(number, i);
+            auto started = co_await here.client().start(collect_all(std::int64_t{0}, count));
+            std::int64_t delivered = 0;
+            for (std::int64_t i = 0; i < count; ++i) // awaited together, in this order
+                asio::co_spawn(
+                    here.io(), started.signal(number, i), [&](std::exception_ptr failure) {
+                        CHECK_FALSE(failure);
+                        ++delivered;
+                    });
+            co_await wait_until([&] { return delivered == count; });
             const bool answer = co_await started.result();
             co_return answer;
         });
@@ -175,29 +173,94 @@ TEST_CASE("C: hundreds of signals to one instance all arrive, in order")
     }
 }
 
-TEST_CASE("a signal to an instance that does not exist or has finished is refused with not_found")
+TEST_CASE("C: a signal sent in the commit in which its instance continues as new reaches the next "
+          "run")
 {
-    const installation on;
-    process here{on};
-    worker& runs = here.add_worker();
-    runs.implement(hear, run_hear);
-    runs.implement(hold, [](activity_context) {});
-    here.start_all();
-    here.run([&]() -> asio::awaitable<void> {
-        auto started = co_await here.client().start(hear().id("finished"));
-        co_await started.signal(word, "bye");
-        co_await started.result();
-        for (const char* id : {"finished", "never-was"}) {
-            CAPTURE(id);
-            const auto handle = here.client().get(hear, id);
-            std::string refusal;
-            try {
-                co_await handle.signal(word, "late");
-            } catch (const error& refused) {
-                CHECK(refused.kind() == errc::not_found);
-                refusal = refused.what();
-            }
-            CHECK(refusal.find(id) != std::string::npos);
+    static constexpr workflow<"relay", std::string(std::string)> relay;
+    for (const setting how : every_setting) {
+        CAPTURE(to_string(how));
+        const installation on{how};
+        int sent = 0;
+        const auto send_from_elsewhere = [&on, &sent] { // in mid-run, just before the run ends
+            const std::string letter(1, static_cast<char>('a' + sent++));
+            std::thread{[&] {
+                process elsewhere{on};
+                elsewhere.run([&]() -> asio::awaitable<void> {
+                    const auto target = elsewhere.client().get("relay");
+                    co_await target.signal("word", encode(letter));
+                });
+            }}.join();
+            return true;
+        };
+        process here{on};
+        here.add_worker().implement(
+            relay, [&send_from_elsewhere](context ctx, std::string so_far) -> task<std::string> {
+                if (ctx.info().run > 1) so_far += co_await ctx.receive(word);
+                if (so_far.size() == 3) co_return so_far;
+                co_await ctx.side_effect(send_from_elsewhere);
+                co_return co_await ctx.continue_as_new(relay(so_far));
+            });
+        here.start_all();
+        CHECK(here.result_of(relay("").id("relay")) == "abc");
+    }
+}
+
+TEST_CASE("C: a signal sent in the commit in which its instance finishes is delivered or refused")
+{
+    static constexpr workflow<"end", void()> end;
+    for (const setting how : every_setting) {
+        CAPTURE(to_string(how));
+        const installation on{how};
+        process here{on};
+        here.add_worker().implement(end, [](context) -> task<void> { co_return; });
+        here.start_all();
+        for (int round = 0; round < 20; ++round) {
+            CAPTURE(round);
+            here.run([&]() -> asio::awaitable<void> {
+                auto ends = co_await here.client().start(end());
+                bool delivered = true;
+                try {
+                    co_await ends.untyped_instance::signal("word", encode(std::string{"late"}));
+                } catch (const error& refused) {
+                    CHECK(refused.kind() == errc::not_found);
+                    delivered = false;
+                }
+                co_await ends.result();
+                const auto history = co_await ends.history();
+                const auto state = co_await ends.state();
+                const bool seen = history[1].type == event_type::signal_received;
+                CHECK(delivered == (seen || state.pending_events == 1)); // it shows, or was refused
+            });
         }
-    });
+    }
+}
+
+TEST_CASE("B9: signalling an instance that has finished, or never was, fails with not_found")
+{
+    for (const setting how : every_setting) {
+        CAPTURE(to_string(how));
+        const installation on{how};
+        process here{on};
+        worker& runs = here.add_worker();
+        runs.implement(hear, run_hear);
+        runs.implement(hold, [](activity_context) {});
+        here.start_all();
+        here.run([&]() -> asio::awaitable<void> {
+            auto started = co_await here.client().start(hear().id("finished"));
+            co_await started.signal(word, "bye");
+            co_await started.result();
+            for (const char* id : {"finished", "never-was"}) {
+                CAPTURE(id);
+                const auto handle = here.client().get(hear, id);
+                std::string refusal;
+                try {
+                    co_await handle.signal(word, "late");
+                } catch (const error& refused) {
+                    CHECK(refused.kind() == errc::not_found);
+                    refusal = refused.what();
+                }
+                CHECK(refusal.find(id) != std::string::npos);
+            }
+        });
+    }
 }

@@ -72,11 +72,7 @@ TEST_CASE("B1: a simple workflow returns its result")
         process here{on};
         here.add_worker().implement(greet, run_greet);
         here.start_all();
-        const std::string result = here.run([&]() -> asio::awaitable<std::string> {
-            auto started = co_await here.client().start(greet("Ada"));
-            std::string answer = co_await started.result();
-            co_return answer;
-        });
+        const std::string result = here.result_of(greet("Ada"));
         CHECK(result == "hello Ada");
     }
 }
@@ -149,11 +145,7 @@ TEST_CASE("B8: two side effects with a task between them run once each")
         runs.implement(two_effects, run_two_effects);
         runs.implement(nothing, do_nothing);
         here.start_all();
-        const std::string result = here.run([&]() -> asio::awaitable<std::string> {
-            auto started = co_await here.client().start(two_effects());
-            std::string answer = co_await started.result();
-            co_return answer;
-        });
+        const std::string result = here.result_of(two_effects());
         CHECK(result == "1 2");
         CHECK(effects == 2);
     }

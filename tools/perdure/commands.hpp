@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace perdure::tool {
 
@@ -33,7 +34,9 @@ struct migrate_request
 struct show_request
 {
     std::string id;
-    std::optional<std::int32_t> run; // by default the latest
+    std::optional<std::int32_t> run;   // by default the latest
+    std::optional<std::int32_t> after; // events after the first so many; by default the last ones
+    std::int32_t limit = 1000;         // at most so many
 };
 
 struct signal_request
@@ -47,5 +50,8 @@ void migrate(const target& where, const migrate_request& what);
 void list(const target& where, const store::list_request& what, format how);
 void show(const target& where, const show_request& what, format how);
 void signal(const target& where, const signal_request& what);
+void cancel(const target& where, const std::string& id);
+void remove(const target& where, const std::vector<std::string>& ids);
+void stats(const target& where, format how);
 
 } // namespace perdure::tool

@@ -2,7 +2,10 @@
 
 #include "text.hpp"
 
+#include <boost/json/array.hpp>
+
 #include <cstdint>
+#include <utility>
 
 namespace perdure::tool {
 
@@ -27,6 +30,22 @@ boost::json::object to_json(const store::instance_state& state)
         object["finished_at"] = to_text(*state.finished_at);
     else
         object["finished_at"] = nullptr;
+    return object;
+}
+
+boost::json::object to_json(const store::statistics& counted)
+{
+    boost::json::array queues;
+    for (const store::queue_statistics& each : counted.queues) {
+        boost::json::object queue;
+        queue["queue"] = each.queue;
+        queue["workflow_tasks"] = each.workflow_tasks;
+        queue["activity_tasks"] = each.activity_tasks;
+        queues.push_back(std::move(queue));
+    }
+    boost::json::object object;
+    object["active_instances"] = counted.active_instances;
+    object["queues"] = std::move(queues);
     return object;
 }
 

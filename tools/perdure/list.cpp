@@ -1,11 +1,11 @@
 #include "commands.hpp"
 #include "json.hpp"
 #include "session.hpp"
+#include "table.hpp"
 #include "text.hpp"
 
 #include <boost/json/serialize.hpp>
 
-#include <algorithm>
 #include <array>
 #include <iostream>
 #include <string>
@@ -18,8 +18,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr std::size_t column_count = 7;
-using row = std::array<std::string, column_count>;
+using row = std::array<std::string, 7>;
 
 row to_row(const store::instance_state& state)
 {
@@ -33,28 +32,18 @@ row to_row(const store::instance_state& state)
         one_line(state.problem, 100)};
 }
 
-void print_table(const std::vector<store::instance_state>& instances)
+void print(const std::vector<store::instance_state>& instances)
 {
     std::vector<row> rows{{"ID", "STATE", "WORKFLOW", "QUEUE", "EVENTS", "CREATED", "PROBLEM"}};
     for (const store::instance_state& each : instances) rows.push_back(to_row(each));
-    std::array<std::size_t, column_count> widths{};
-    for (const row& each : rows)
-        for (std::size_t i = 0; i < column_count; ++i)
-            widths[i] = std::max(widths[i], columns(each[i]));
-    for (const row& each : rows) {
-        std::string line;
-        for (std::size_t i = 0; i < column_count; ++i)
-            line += each[i] + std::string(widths[i] - columns(each[i]) + 2, ' ');
-        line.erase(line.find_last_not_of(' ') + 1);
-        std::cout << line << '\n';
-    }
+    print_table(rows);
 }
 
 asio::awaitable<void> print_list(client from, store::list_request what, format how)
 {
     const std::vector<store::instance_state> instances = co_await from.list(std::move(what));
     if (how == format::text) {
-        print_table(instances);
+        print(instances);
         co_return;
     }
     for (const store::instance_state& each : instances)

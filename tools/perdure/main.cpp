@@ -13,6 +13,7 @@
 #include <functional>
 #include <iostream>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -39,6 +40,9 @@ public:
         add_list();
         add_show();
         add_signal();
+        add_cancel();
+        add_remove();
+        add_stats();
     }
 
     int run(int argc, char** argv)
@@ -48,7 +52,8 @@ public:
             if (!action_) throw CLI::RequiredError{"A command"};
         } catch (const CLI::ParseError& end) { // also --help and --version
             if (end.get_exit_code() == 0) return app_.exit(end);
-            std::cerr << "perdure: " << tool::one_line(end.what()) << "; see perdure --help\n";
+            std::cerr << "perdure: " << tool::one_line(sentence_of(end), 300)
+                      << "; see perdure --help\n";
             return usage_error;
         }
         try {
@@ -63,6 +68,15 @@ public:
     }
 
 private:
+    std::string sentence_of(const CLI::ParseError& end) const
+    {
+        const std::vector<std::string> left = app_.remaining();
+        if (!app_.get_subcommands().empty() || left.empty()) return end.what();
+        const bool is_option = left.front().starts_with('-');
+        return std::string{is_option ? "unknown option \"" : "unknown command \""} + left.front() +
+               '"';
+    }
+
     CLI::App* add(const char* name, const char* what)
     {
         CLI::App* const command = app_.add_subcommand(name, what);
@@ -89,7 +103,7 @@ private:
     {
         CLI::App* const command = add("list", "list instances, newest first");
         command->add_option("--state", state_, "only those in this state")
-            ->check(CLI::IsMember({"running", "completed", "failed"}));
+            ->check(CLI::IsMember({"running", "completed", "failed", "cancelled"}));
         command->add_option("--workflow", list_.workflow, "only those of this workflow");
         command->add_option("--queue", list_.queue, "only those on this queue");
         command->add_option("--limit", list_.limit, "at most so many")
@@ -108,7 +122,14 @@ private:
         command->add_option("id", show_.id, "the instance's id")->required();
         command->add_option("--run", show_.run, "history of this run; by default the latest")
             ->check(CLI::PositiveNumber);
-        command->add_flag("--json", json_, "print the history document");
+        CLI::Option* const after = command->add_option(
+            "--after", show_.after, "skip the first N events; by default the last ones are shown");
+        after->type_name("N")->check(CLI::NonNegativeNumber);
+        CLI::Option* const limit = command->add_option("--limit", show_.limit, "at most N events");
+        limit->type_name("N")->check(CLI::Range(1, 100'000))->capture_default_str();
+        command->add_flag("--json", json_, "print the whole history document")
+            ->excludes(after)
+            ->excludes(limit);
         command->callback([this] { action_ = [this] { tool::show(where_, show_, format()); }; });
     }
 
@@ -123,6 +144,29 @@ private:
         command->callback([this] { action_ = [this] { tool::signal(where_, signal_); }; });
     }
 
+    void add_cancel()
+    {
+        CLI::App* const command = add("cancel", "ask an active instance to end");
+        command->add_option("id", id_, "the instance's id")->required();
+        command->callback([this] { action_ = [this] { tool::cancel(where_, id_); }; });
+    }
+
+    void add_remove()
+    {
+        CLI::App* const command =
+            add("remove", "remove finished instances, with their histories, for good");
+        command->add_option("id", ids_, "the instances' ids")->required();
+        command->callback([this] { action_ = [this] { tool::remove(where_, ids_); }; });
+    }
+
+    void add_stats()
+    {
+        CLI::App* const command =
+            add("stats", "count active instances, and pending tasks by queue");
+        command->add_flag("--json", json_, "print an object");
+        command->callback([this] { action_ = [this] { tool::stats(where_, format()); }; });
+    }
+
     tool::format format() const { return json_ ? tool::format::json : tool::format::text; }
 
     CLI::App app_{"Durable workflows on PostgreSQL", "perdure"};
@@ -131,6 +175,8 @@ private:
     store::list_request list_;
     tool::show_request show_;
     tool::signal_request signal_;
+    std::string id_;
+    std::vector<std::string> ids_;
     std::string state_;
     bool json_ = false;
     std::function<void()> action_;

@@ -1,14 +1,18 @@
 #include "commands.hpp"
 #include "session.hpp"
 #include "text.hpp"
+#include "waiting.hpp"
 
 #include <perdure/workflow/error.hpp>
 #include <perdure/workflow/event.hpp>
 #include <perdure/workflow/failure_info.hpp>
 #include <perdure/workflow/history.hpp>
 
+#include <cstdint>
 #include <iomanip>
 #include <iostream>
+#include <iterator>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,6 +25,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t shown_of_a_payload = 100;
+constexpr std::int32_t events_at_a_time = 1000;
 
 void print_line(std::string_view name, const auto& value)
 {
@@ -41,11 +46,35 @@ void print_state(const store::instance_state& state)
         print_line("pending", std::to_string(state.pending_events) + " events not looked at yet");
 }
 
-void print_history(const std::vector<event>& history)
+void print_waiting(const store::instance_state& state, const std::vector<event>& history)
 {
-    const std::size_t width = std::to_string(history.size()).size();
-    std::size_t number = 0;
-    for (const event& each : history) {
+    if (history.size() == 1) {
+        print_line("waits for", "a worker on queue " + state.queue + " that begins it");
+        return;
+    }
+    const std::vector<std::string> pending = pending_operations(history);
+    for (const std::string& each : pending) print_line("waits for", each);
+    if (pending.empty() && state.pending_events == 0 && state.problem.empty())
+        print_line("waits for", "a signal");
+}
+
+void print_end(const event& last)
+{
+    switch (last.type) {
+    case event_type::workflow_failed:
+    case event_type::workflow_cancelled:
+        print_line("failure", one_line(describe(decode_failure(last.data))));
+        break;
+    default: break;
+    }
+}
+
+/// \param before how many events of the run come before these.
+void print_history(std::span<const event> shown, std::size_t before)
+{
+    const std::size_t width = std::to_string(before + shown.size()).size();
+    std::size_t number = before;
+    for (const event& each : shown) {
         std::cout << std::right << std::setw(static_cast<int>(width)) << ++number << "  "
                   << to_text(each.at) << "  " << describe(each);
         if (each.due) std::cout << " due " << to_text(*each.due);
@@ -54,29 +83,62 @@ void print_history(const std::vector<event>& history)
     }
 }
 
+asio::awaitable<std::vector<event>> whole_history(untyped_instance instance, std::int32_t run)
+{
+    std::vector<event> all;
+    for (bool more = true; more;) {
+        const auto after = static_cast<std::int32_t>(all.size());
+        const std::vector<event> next =
+            co_await instance.history(run, store::history_page{after, events_at_a_time});
+        more = std::ssize(next) == events_at_a_time;
+        all.insert(all.end(), next.begin(), next.end());
+    }
+    co_return all;
+}
+
+asio::awaitable<void> print_page(untyped_instance instance, std::int32_t run, show_request what)
+{
+    const std::vector<event> shown =
+        co_await instance.history(run, store::history_page{*what.after, what.limit});
+    std::cout << '\n';
+    if (shown.empty()) std::cout << "no events after the first " << *what.after << '\n';
+    print_history(shown, static_cast<std::size_t>(*what.after));
+}
+
 asio::awaitable<void> print_instance(client from, show_request what, format how)
 {
-    const untyped_instance instance = from.get(what.id);
-    const store::instance_state state = co_await instance.state();
+    const untyped_instance by_id = from.get(what.id);
+    const store::instance_state state = co_await by_id.state();
+    const untyped_instance instance = from.get(state);
+    const std::int32_t run = what.run.value_or(state.run);
+    if (run > state.run)
+        throw error{
+            errc::not_found, "instance \"" + state.id + "\" has no run " + std::to_string(run)};
+    if (how == format::text) print_state(state);
+    if (what.after) {
+        co_await print_page(instance, run, what);
+        co_return;
+    }
     history_document document;
     document.id = state.id;
-    document.run = what.run.value_or(state.run);
-    document.events = co_await instance.history(document.run);
-    if (document.events.empty())
-        throw error{
-            errc::not_found,
-            "instance \"" + state.id + "\" has no run " + std::to_string(document.run)};
+    document.run = run;
+    document.events = co_await whole_history(instance, run);
+    if (document.events.empty()) throw error{errc::not_found, "its history was removed just now"};
     document.workflow = document.events.front().name; // an earlier run may be another workflow's
     if (how == format::json) {
         std::cout << encode_history(document);
         co_return;
     }
-    print_state(state);
-    const event& last = document.events.back();
-    if (last.type == event_type::workflow_failed)
-        print_line("failure", one_line(describe(decode_failure(last.data))));
+    if (state.status != store::instance_status::running)
+        print_end(document.events.back());
+    else if (run == state.run)
+        print_waiting(state, document.events);
     std::cout << '\n';
-    print_history(document.events);
+    std::span<const event> last{document.events};
+    const auto limit = static_cast<std::size_t>(what.limit);
+    const std::size_t before = last.size() > limit ? last.size() - limit : 0;
+    if (before > 0) std::cout << "(" << before << " events before these: show --after 0)\n";
+    print_history(last.subspan(before), before);
 }
 
 } // namespace

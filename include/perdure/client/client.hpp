@@ -44,7 +44,9 @@ public:
     /// `errc::invalid_argument`,
     ///         `errc::payload_too_large`, `errc::malformed_payload`: the id, a name or the
     ///         arguments are not allowed. Nothing is written then.
-    /// \throws pg::error the connection string, the server or the schema is not right.
+    /// \throws pg::error the connection string, the server or the schema is not right, or the
+    /// server
+    ///     refused this instance: nobody else's.
     template <class R>
     boost::asio::awaitable<instance<R>> start(workflow_call<R> call) const
     {
@@ -60,6 +62,26 @@ public:
 
     /// A handle on whatever has the id, for tools.
     untyped_instance get(std::string id) const { return untyped_instance{core_, std::move(id)}; }
+
+    /// A handle on exactly the instance that was listed, also when its id was used again.
+    untyped_instance get(const store::instance_state& listed) const
+    {
+        return untyped_instance{core_, listed.id, listed.instance};
+    }
+
+    /// Removes every finished instance of the id, with its history, for good. Whoever waits for its
+    /// result is told `errc::not_found`.
+    ///
+    /// Cancellation: some of them may be removed.
+    /// \throws error `errc::not_found`: there is none; `errc::not_finished`: an instance of the id
+    /// is
+    ///     active, or an activity of a finished one still runs (it was told to stop): nothing was
+    ///     removed. \throws pg::error
+    boost::asio::awaitable<void> remove(std::string id) const;
+
+    /// Counts active instances and, by queue, pending tasks. Takes time in proportion to these, not
+    /// to what is finished: for people and dashboards, not for every request. \throws pg::error
+    boost::asio::awaitable<store::statistics> statistics() const;
 
     /// Lists instances, the latest first. \throws pg::error
     boost::asio::awaitable<std::vector<store::instance_state>> list(
