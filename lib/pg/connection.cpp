@@ -1,6 +1,8 @@
 #include <perdure/pg/connection.hpp>
 
+#include <pg/row_stream.hpp>
 #include <pg/session.hpp>
+#include <pg/transaction.hpp>
 
 #include <utility>
 
@@ -45,6 +47,16 @@ asio::awaitable<pipeline_result> connection::run(pipeline statements)
 asio::awaitable<result> connection::run_one(pipeline one)
 {
     return session::run_one(still_there(session_), std::move(one));
+}
+
+asio::awaitable<row_stream> connection::open_stream(pipeline one)
+{
+    return row_stream::state::open(still_there(session_), std::move(one), nullptr);
+}
+
+asio::awaitable<transaction> connection::begin(transaction_options options)
+{
+    return transaction::state::open(still_there(session_), std::move(options), nullptr);
 }
 
 asio::awaitable<void> connection::execute_script(std::string sql)

@@ -1,6 +1,8 @@
 #include <perdure/pg/pool.hpp>
 
 #include <pg/pool_state.hpp>
+#include <pg/row_stream.hpp>
+#include <pg/transaction.hpp>
 
 #include <utility>
 
@@ -76,6 +78,37 @@ asio::awaitable<result> pool::run_one(std::shared_ptr<detail::pool_state> state,
     const pipeline_result answered =
         co_await run_pipeline(std::move(state), std::move(one), pool_priority::normal);
     co_return answered[0];
+}
+
+asio::awaitable<row_stream> pool::open_stream(
+    std::shared_ptr<detail::pool_state> state, pipeline one)
+{
+    pooled_connection lent = co_await detail::pool_state::acquire(state, pool_priority::normal);
+    auto owner = std::make_shared<pooled_connection>(std::move(lent));
+    const auto session = (*owner)->session_;
+    row_stream rows = co_await row_stream::state::open(session, std::move(one), std::move(owner));
+    co_return rows;
+}
+
+asio::awaitable<transaction> pool::begin(transaction_options options, pool_priority priority)
+{
+    return begin_on(state_, options, priority);
+}
+
+asio::awaitable<transaction> pool::begin_on(
+    std::shared_ptr<detail::pool_state> state, transaction_options options, pool_priority priority)
+{
+    pooled_connection lent = co_await detail::pool_state::acquire(state, priority);
+    auto owner = std::make_shared<pooled_connection>(std::move(lent));
+    const auto session = (*owner)->session_;
+    pg::transaction open = co_await transaction::state::open(session, options, std::move(owner));
+    co_return open;
+}
+
+bool pool::worth_repeating(const error& e) noexcept
+{
+    return e.code() == make_error_code(errc::server_error) &&
+           (e.sqlstate() == "40001" || e.sqlstate() == "40P01");
 }
 
 void pool::close() noexcept

@@ -3,18 +3,32 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <exception>
+#include <tuple>
 #include <utility>
 
 namespace perdure::pg::detail {
 
 namespace asio = boost::asio;
+
+namespace {
+
+asio::awaitable<void> connect_into(
+    std::shared_ptr<std::optional<connection>> made, connection_options options)
+{
+    made->emplace(co_await connection::connect(std::move(options)));
+}
+
+} // namespace
 
 /// A waiter's place in the queue, given up when its coroutine ends in whatever way; what was
 /// granted and not taken goes to the next.
@@ -89,7 +103,9 @@ struct pool_state::cleaning
 };
 
 pool_state::pool_state(asio::any_io_executor executor, pool_options options)
-    : executor_{std::move(executor)}, options_{std::move(options)}
+    : executor_{std::move(executor)},
+      options_{std::move(options)},
+      closing_{executor_, asio::steady_timer::time_point::max()}
 {}
 
 asio::awaitable<pooled_connection> pool_state::acquire(
@@ -115,18 +131,26 @@ asio::awaitable<pooled_connection> pool_state::acquire(
     co_return pooled_connection{self, std::move(granted), priority};
 }
 
-/// Connects. The caller holds the slot, so that it is given back even if this is cancelled before
-/// it begins.
+/// Connects, unless the pool is closed first. The caller holds the slot, so that it is given back
+/// even if this is cancelled before it begins.
 asio::awaitable<connection> pool_state::make(std::shared_ptr<pool_state> self)
 {
+    const auto made = std::make_shared<std::optional<connection>>();
+    auto both = asio::experimental::make_parallel_group(
+        asio::co_spawn(
+            self->executor_, connect_into(made, self->options_.connection()), asio::deferred),
+        self->closing_.async_wait(asio::deferred));
+    const auto outcome =
+        co_await both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    const auto& [order, failure, closing] = outcome;
+    if (self->closed_) self->throw_closed();
     try {
-        connection made = co_await connection::connect(self->options_.connection());
-        if (!self->closed_) co_return made;
+        if (failure) std::rethrow_exception(failure);
     } catch (const error& e) {
         self->last_connect_error_ = e.what();
         throw;
     }
-    self->throw_closed();
+    co_return std::move(**made);
 }
 
 asio::awaitable<connection> pool_state::wait_for_turn(
@@ -281,6 +305,7 @@ void pool_state::close() noexcept
 {
     if (closed_) return;
     closed_ = true;
+    closing_.cancel();
     open_ -= idle_.size();
     idle_.clear();
     for (const auto& w : critical_) w->woken.cancel();

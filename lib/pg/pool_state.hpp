@@ -72,6 +72,7 @@ private:
 
     boost::asio::any_io_executor executor_;
     pool_options options_;
+    boost::asio::steady_timer closing_; ///< Cancelled by `close`.
     /// Connections that exist or are being made; at most `options_.size()`.
     std::size_t open_ = 0;
     /// Those of them that are lent to, made for or left dirty by users of normal priority; at most

@@ -130,11 +130,10 @@ asio::awaitable<salvage::outcome> connection::session::perform(
         case action::keep:
         case action::drop: break;
         }
-    } catch (const error& e) {
-        const bool in_time = handle_ && clock::now() < limit;
-        if (what == action::wait_briefly && in_time &&
-            e.code() == make_error_code(errc::response_timed_out))
-            co_return outcome::not_yet;
+    } catch (const silence&) {
+        const bool in_time = clock::now() < limit;
+        if (what == action::wait_briefly && in_time) co_return outcome::not_yet;
+    } catch (const error&) { // whatever it is, the session is not clean
     }
     co_return outcome::failed;
 }
@@ -145,6 +144,7 @@ asio::awaitable<void> connection::session::drain()
     co_await flush();
     bool nothing_before = false;
     while (syncs_due_ > 0) {
+        if (clock::now() > limit_) throw_silent(); // there may be rows without end
         const result_pointer answer = co_await next_result();
         // A statement's results end with one that is nothing; a second one means that none is due.
         if (!answer && (nothing_before || socket_gone()))

@@ -54,11 +54,15 @@ std::string prepared_key(const pipeline::item& item)
 
 /// True if the failure comes from the prepared statement itself: its tables changed ("cached plan
 /// must not change result type"), or somebody dropped it.
-bool is_stale(const PGresult* refusal, std::string_view sqlstate) noexcept
+bool is_stale(const PGresult* refusal) noexcept
 {
-    if (sqlstate == "26000") return true;
-    const char* function = PQresultErrorField(refusal, PG_DIAG_SOURCE_FUNCTION);
-    return sqlstate == "0A000" && function && std::string_view{function} == "RevalidateCachedQuery";
+    const auto field = [refusal](int code) {
+        const char* text = PQresultErrorField(refusal, code);
+        return std::string_view{text ? text : ""};
+    };
+    const std::string_view sqlstate = field(PG_DIAG_SQLSTATE);
+    return sqlstate == "26000" ||
+           (sqlstate == "0A000" && field(PG_DIAG_SOURCE_FUNCTION) == "RevalidateCachedQuery");
 }
 
 /// The line of a text in which its n-th character stands, both counted from 1.
@@ -71,12 +75,6 @@ std::ptrdiff_t line_of(std::string_view text, std::int32_t character)
         if (c == '\n') ++line;
     }
     return line;
-}
-
-/// True if the server is no place to write to any more: it became a standby.
-bool unfit(std::string_view sqlstate) noexcept
-{
-    return sqlstate == "25006";
 }
 
 } // namespace
@@ -128,6 +126,11 @@ bool connection::session::clean() const noexcept
     return usable() && !busy_ && PQtransactionStatus(handle_->get()) == PQTRANS_IDLE;
 }
 
+bool connection::session::in_transaction() const noexcept
+{
+    return usable() && PQtransactionStatus(handle_->get()) == PQTRANS_INTRANS;
+}
+
 bool connection::session::check_idle()
 {
     if (!clean()) return false;
@@ -164,9 +167,7 @@ std::vector<diagnostics> connection::session::take_notices()
 asio::awaitable<pipeline_result> connection::session::run(pointer self, pipeline statements)
 {
     operation running{*self};
-    const auto cancellation = co_await asio::this_coro::cancellation_state;
-    if (cancellation.cancelled() != asio::cancellation_type::none)
-        throw boost::system::system_error{asio::error::operation_aborted};
+    co_await refuse_if_cancelled();
     if (statements.empty()) co_return pipeline_result{};
 
     using verdict = pipeline_reader::verdict;
@@ -198,20 +199,38 @@ asio::awaitable<pipeline_reader> connection::session::round_trip(const pipeline&
             co_await flush();
             co_await receive(std::move(commands), reader, statements.commit_index());
         }
+    } catch (const silence& e) {
+        reader.lost(e.diagnostics(), errc::response_timed_out);
     } catch (const boost::system::system_error& interrupted) {
-        // What was confirmed stays confirmed, even if this was cancelled or closed by the owner.
-        const bool timed_out = interrupted.code() == make_error_code(errc::response_timed_out);
-        if (!timed_out && !reader.committed()) throw;
+        // Cancelled, or closed by the owner. What was confirmed stays confirmed.
+        if (!reader.committed()) throw;
         diagnostics words;
-        words.message = interrupted.what();
-        if (!timed_out) words.message.insert(0, "interrupted after the commit: ");
-        reader.lost(std::move(words), timed_out ? errc::response_timed_out : errc::connection_lost);
+        words.message = std::string{"interrupted after the commit: "} + interrupted.what();
+        reader.lost(std::move(words));
     }
     const auto verdict = reader.judge();
     if (reader.is_lost() || verdict == pipeline_reader::verdict::commit_unknown)
         end(condition::lost);
     if (verdict != pipeline_reader::verdict::success && usable()) co_await roll_back();
     co_return reader;
+}
+
+bool connection::session::unfit(std::string_view sqlstate) noexcept
+{
+    return sqlstate == "25006";
+}
+
+/// Forgets a prepared statement that was refused only because of how it was prepared.
+void connection::session::note_stale(const PGresult* refusal, const std::string& key)
+{
+    if (is_stale(refusal) && prepared_.erase(key) > 0) stale_statement_ = true;
+}
+
+asio::awaitable<void> connection::session::refuse_if_cancelled()
+{
+    const auto cancellation = co_await asio::this_coro::cancellation_state;
+    if (cancellation.cancelled() != asio::cancellation_type::none)
+        throw boost::system::system_error{asio::error::operation_aborted};
 }
 
 stake connection::session::stake_of(const pipeline& statements) const noexcept
@@ -339,10 +358,7 @@ void connection::session::read_answer(
             reader.lost(std::move(words));
             return;
         }
-        if (is_stale(answer.get(), words.sqlstate)) {
-            const bool was_prepared = prepared_.erase(c.key) > 0;
-            stale_statement_ = was_prepared;
-        }
+        note_stale(answer.get(), c.key);
         reader.refused(c.item, std::move(words));
         return;
     }
@@ -397,16 +413,13 @@ asio::awaitable<diagnostics> connection::session::run_command(const char* sql)
 asio::awaitable<void> connection::session::execute_script(pointer self, std::string sql)
 {
     operation running{*self};
-    const auto cancellation = co_await asio::this_coro::cancellation_state;
-    if (cancellation.cancelled() != asio::cancellation_type::none)
-        throw boost::system::system_error{asio::error::operation_aborted};
-
+    co_await refuse_if_cancelled();
     running.started(stake::commit); // a script may hold one
     diagnostics words;
     try {
         words = co_await self->run_script(sql);
-    } catch (const error& e) {
-        if (e.code() == make_error_code(errc::response_timed_out)) self->end(condition::lost);
+    } catch (const silence&) {
+        self->end(condition::lost);
         throw;
     }
     bool gone = self->socket_gone() || ends_session(words);

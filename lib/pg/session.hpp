@@ -19,6 +19,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -50,6 +51,7 @@ public:
     static boost::asio::awaitable<bool> recover(pointer self, clock::duration within);
 
     bool usable() const noexcept { return condition_ == condition::usable; }
+    bool in_transaction() const noexcept;
     bool clean() const noexcept;
     bool recoverable() const noexcept;
     bool check_idle();
@@ -85,9 +87,17 @@ private:
 
     class operation;
     class recovery;
+    class silence;
 
+public:
+    class streaming;
+
+private:
     // What is sent, and what the answers mean: session.cpp.
+    static boost::asio::awaitable<void> refuse_if_cancelled();
+    static bool unfit(std::string_view sqlstate) noexcept; ///< No place to write to: a standby.
     stake stake_of(const pipeline& statements) const noexcept;
+    void note_stale(const PGresult* refusal, const std::string& key);
     boost::asio::awaitable<pipeline_reader> round_trip(const pipeline& statements);
     std::vector<command> send(const pipeline& statements, pipeline_reader& reader);
     bool send_item(const pipeline::item& item, std::size_t index, std::vector<command>& commands);
@@ -108,7 +118,7 @@ private:
     boost::asio::awaitable<bool> wait_readable(clock::time_point until);
     boost::asio::awaitable<bool> wait_readable_or_writable(clock::time_point until);
     clock::time_point answer_due() const noexcept;
-    error silent() const;
+    [[noreturn]] void throw_silent() const;
     bool send_sync();
     boost::asio::awaitable<void> flush();
     boost::asio::awaitable<result_pointer> next_result();
@@ -138,6 +148,15 @@ private:
         prepared_; ///< Statement and types → name on the server.
     std::size_t prepared_serial_ = 0;
     std::deque<notification> notifications_;
+};
+
+/// The server did not answer in time.
+class connection::session::silence : public error
+{
+public:
+    explicit silence(const pg::diagnostics& words)
+        : error{lost_error(errc::response_timed_out, words)}
+    {}
 };
 
 /// The mark that an operation is under way. Whatever leaves it unfinished, an exception or the

@@ -60,13 +60,13 @@ connection::session::clock::time_point connection::session::answer_due() const n
     return std::min(limit_, now + std::min(response_timeout_, left));
 }
 
-error connection::session::silent() const
+void connection::session::throw_silent() const
 {
     diagnostics words;
     const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(response_timeout_);
     words.message =
         "the server was silent for " + std::to_string(time.count()) + " ms while an answer was due";
-    return error{errc::response_timed_out, words.message, words};
+    throw silence{words};
 }
 
 bool connection::session::send_sync()
@@ -82,7 +82,7 @@ asio::awaitable<void> connection::session::flush()
     // ever.
     while (PQflush(handle_->get()) == 1) {
         const bool ready = co_await wait_readable_or_writable(answer_due());
-        if (!ready) throw silent();
+        if (!ready) throw_silent();
         consume();
     }
     // A failure to send is no news yet: what the server said before it hung up is still to be read.
@@ -93,7 +93,7 @@ asio::awaitable<result_pointer> connection::session::next_result()
     while (PQisBusy(handle_->get()) && !socket_gone()) {
         if (!handle_->has_hidden_bytes()) {
             const bool ready = co_await wait_readable(answer_due());
-            if (!ready) throw silent();
+            if (!ready) throw_silent();
         }
         if (!consume() && PQisBusy(handle_->get()) && !socket_gone()) co_return nullptr;
     }

@@ -5,6 +5,8 @@
 #include <perdure/pg/connection_options.hpp>
 #include <perdure/pg/notification.hpp>
 #include <perdure/pg/pipeline.hpp>
+#include <perdure/pg/row_stream.hpp>
+#include <perdure/pg/transaction.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -70,6 +72,21 @@ public:
     /// outcome as unknown as a lost connection does.
     boost::asio::awaitable<pipeline_result> run(pipeline statements);
 
+    /// Runs one statement whose rows are read as they come, for results too large for memory; as
+    /// an operation it is under way until the stream is done. Errors: as `run`, here or in
+    /// `row_stream::next`.
+    template <class... A>
+    boost::asio::awaitable<row_stream> stream(const statement& s, const A&... arguments)
+    {
+        pipeline one;
+        one.add(s, arguments...);
+        return open_stream(std::move(one));
+    }
+
+    /// Begins a transaction of several round trips, and throws as `run` does. Throws
+    /// std::logic_error when one is open already.
+    boost::asio::awaitable<transaction> begin(transaction_options options = {});
+
     /// Runs a script of any number of statements without parameters, `begin` and `commit` included,
     /// and discards their rows. It stops at the first error, which is thrown as `run` does, with
     /// the line it is about; a transaction that is open then is rolled back. A `commit` in it is
@@ -131,10 +148,14 @@ public:
     void close() noexcept;
 
 private:
+    friend class pool;
+    friend class row_stream;
+    friend class transaction;
     class session;
 
     explicit connection(std::shared_ptr<session> s) noexcept;
     boost::asio::awaitable<result> run_one(pipeline one);
+    boost::asio::awaitable<row_stream> open_stream(pipeline one);
 
     std::shared_ptr<session> session_;
 };

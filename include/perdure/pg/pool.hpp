@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 namespace perdure::pg {
@@ -99,8 +100,16 @@ struct pool_statistics
 };
 
 namespace detail {
+
 class pool_state;
-}
+
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+inline constexpr bool compiler_is_gcc12 = true;
+#else
+inline constexpr bool compiler_is_gcc12 = false;
+#endif
+
+} // namespace detail
 
 /// A connection lent by a pool; goes back when this is destroyed. One that is not clean then is
 /// never lent as it is: left in a transaction, or with an operation cancelled half way, it goes to
@@ -165,6 +174,41 @@ public:
         return run_one(state_, std::move(one));
     }
 
+    /// Runs one statement on a connection of its own and reads its rows as they come; the
+    /// connection goes back when the stream is done or destroyed. Throws as `acquire` and
+    /// `connection::stream` do.
+    template <class... A>
+    boost::asio::awaitable<row_stream> stream(const statement& s, const A&... arguments)
+    {
+        pipeline one;
+        one.add(s, arguments...);
+        return open_stream(state_, std::move(one));
+    }
+
+    /// Begins a transaction on a connection of its own, which goes back when the transaction has
+    /// ended. Throws as `acquire` and `connection::begin` do.
+    boost::asio::awaitable<pg::transaction> begin(
+        transaction_options options = {}, pool_priority priority = pool_priority::normal);
+
+    /// Runs `work`, a coroutine function `awaitable<T>(pg::transaction&)`, in a transaction:
+    /// commits when it has returned, unless it rolled back, and returns what it returned; rolls
+    /// back when it throws. Throws what it threw, and as `begin` and `pg::transaction::commit` do.
+    /// With `transaction_options::attempts` it runs `work` again, in a new transaction, when the
+    /// server ended one with a serialization failure or a deadlock: `work` must bear that.
+    /// `work` is kept until it is finished, so it may have captures; give a closure with captures a
+    /// name where GCC 12 is to compile it (a sentence of the compiler reminds of it).
+    template <class F>
+    std::invoke_result_t<std::decay_t<F>&, pg::transaction&> transaction(
+        F&& work, transaction_options options = {}, pool_priority priority = pool_priority::normal)
+    {
+        static_assert(
+            !detail::compiler_is_gcc12 || std::is_lvalue_reference_v<F> ||
+                std::is_trivially_destructible_v<F>,
+            "perdure: GCC 12 destroys a temporary closure with captures beside co_await twice; "
+            "give it a name and pass the named object");
+        return run_transaction<std::decay_t<F>>(state_, options, priority, std::forward<F>(work));
+    }
+
     /// Closes the idle connections and those the janitor has, and ends the waits with errc::closed;
     /// lent connections are closed when they come back. Idempotent.
     void close() noexcept;
@@ -185,8 +229,43 @@ private:
         std::shared_ptr<detail::pool_state> state, pipeline statements, pool_priority priority);
     static boost::asio::awaitable<result> run_one(
         std::shared_ptr<detail::pool_state> state, pipeline one);
+    static boost::asio::awaitable<row_stream> open_stream(
+        std::shared_ptr<detail::pool_state> state, pipeline one);
+    static boost::asio::awaitable<pg::transaction> begin_on(
+        std::shared_ptr<detail::pool_state> state, transaction_options options,
+        pool_priority priority);
+    static bool worth_repeating(const error& e) noexcept;
+
+    template <class F>
+    static std::invoke_result_t<F&, pg::transaction&> run_transaction(
+        std::shared_ptr<detail::pool_state> state, transaction_options options,
+        pool_priority priority, F work);
 
     std::shared_ptr<detail::pool_state> state_;
 };
+
+template <class F>
+std::invoke_result_t<F&, pg::transaction&> pool::run_transaction(
+    std::shared_ptr<detail::pool_state> state, transaction_options options, pool_priority priority,
+    F work)
+{
+    using value = typename std::invoke_result_t<F&, pg::transaction&>::value_type;
+    for (int attempt = 1;; ++attempt) {
+        try {
+            pg::transaction open = co_await begin_on(state, options, priority);
+            if constexpr (std::is_void_v<value>) {
+                co_await work(open);
+                co_await open.commit_unless_rolled_back();
+                co_return;
+            } else {
+                value made = co_await work(open);
+                co_await open.commit_unless_rolled_back();
+                co_return made;
+            }
+        } catch (const error& e) {
+            if (attempt >= options.attempts() || !worth_repeating(e)) throw;
+        }
+    }
+}
 
 } // namespace perdure::pg
