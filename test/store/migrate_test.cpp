@@ -3,6 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
 using namespace perdure;
 using namespace perdure::store;
 
@@ -38,6 +42,113 @@ TEST_CASE("every migration can be taken back, and applied again")
         CHECK(again.size() == 3);
     });
     CHECK(bench.count("instances") == 0);
+}
+
+TEST_CASE("a migration is taken back and applied again around what is there")
+{
+    const installation on;
+    workbench bench{on};
+    bench.start_finished("cancelled", finish::kind::cancelled);
+    bench.start_finished("completed");
+    bench.start("one");
+    bench.signal("one");
+    bench.complete(workbench::scheduling(bench.claim_one(), 2));
+    const auto history = bench.wait(bench.store.history("one"));
+    bench.run([&]() -> asio::awaitable<void> {
+        pg::connection session = co_await pg::connection::connect(on.options());
+        const pg::migrator migrator = make_migrator(on.schema());
+        for (std::int32_t version = 2; version > 0; --version) {
+            const auto back = co_await migrator.down(session, version);
+            CHECK(back.size() == 1);
+        }
+        const auto again = co_await migrate(session, on.schema());
+        CHECK(again.size() == 2);
+    });
+    CHECK(bench.wait(bench.store.history("one")) == history);
+    CHECK(bench.claim_activities().size() == 2);
+    CHECK(bench.wait(bench.store.state("completed"))->status == instance_status::completed);
+    CHECK(bench.wait(bench.store.state("cancelled"))->status == instance_status::failed);
+    CHECK(bench.cancel("one") == signal_status::delivered);
+    CHECK(
+        bench.complete(workbench::finishing(bench.claim_one())).status ==
+        completion_status::confirmed);
+    CHECK(bench.remove("cancelled") == removal::removed);
+}
+
+TEST_CASE("the statements of the version before can be run on the schema of this one")
+{
+    const installation on;
+    std::size_t statements = 0;
+    test::run([&]() -> asio::awaitable<void> {
+        by_hand session = co_await by_hand::connect(on);
+        const std::filesystem::path earlier{std::string{PERDURE_TEST_DIR} + "/store/earlier"};
+        for (const auto& entry : std::filesystem::directory_iterator{earlier}) {
+            CAPTURE(entry.path().filename().string());
+            std::ifstream file{entry.path()};
+            const std::string sql{std::istreambuf_iterator<char>{file}, {}};
+            co_await session("prepare statement_" + std::to_string(++statements) + " as " + sql);
+        }
+    });
+    CHECK(statements > 0);
+}
+
+TEST_CASE("an index that is made concurrently and a migration do not wait for each other")
+{
+    const installation on;
+    workbench bench{on};
+    SUBCASE("the obvious way: waiting in the lock keeps a snapshot, which the index waits for")
+    {
+        bench.run([&]() -> asio::awaitable<void> {
+            by_hand first = co_await by_hand::connect(on);
+            by_hand second = co_await by_hand::connect(on);
+            by_hand watcher = co_await by_hand::connect(on);
+            co_await first("select pg_advisory_lock(hashtext({schema:literal}))");
+            bool waited = false;
+            bool indexed = false;
+            std::size_t deadlocks = 0;
+            asio::co_spawn(
+                bench.io, second("select pg_advisory_lock(hashtext({schema:literal}))"),
+                [&](std::exception_ptr failure, pg::result) {
+                    waited = true;
+                    if (failure) ++deadlocks;
+                });
+            co_await watcher.until_blocked();
+            asio::co_spawn(
+                bench.io, first("create index concurrently on {schema}.instances (workflow)"),
+                [&](std::exception_ptr failure, pg::result) {
+                    indexed = true;
+                    if (failure) ++deadlocks;
+                });
+            co_await test::wait_until([&] { return indexed; });
+            co_await first("select pg_advisory_unlock_all()");
+            co_await test::wait_until([&] { return waited; });
+            CHECK(deadlocks == 1);
+        });
+    }
+    SUBCASE("the migrator's way: it asks for the lock again and again")
+    {
+        bench.run([&]() -> asio::awaitable<void> {
+            pg::connection holder = co_await pg::connection::connect(on.options());
+            pg::connection waiter = co_await pg::connection::connect(on.options());
+            const pg::migrator migrator = make_migrator(on.schema());
+            bool done = false;
+            const std::string name = "perdure migrations of " + on.schema();
+            co_await holder.execute(
+                pg::statement{"select pg_advisory_lock(hashtextextended($1, 0))"}, name);
+            asio::co_spawn(
+                bench.io, migrator.up(waiter),
+                [&](std::exception_ptr failure, std::vector<pg::applied_migration>) {
+                    CHECK_FALSE(failure);
+                    done = true;
+                });
+            co_await holder.execute(
+                on.sql("create index concurrently on {schema}.instances (workflow)"));
+            CHECK_FALSE(done);
+            co_await holder.execute(
+                pg::statement{"select pg_advisory_unlock(hashtextextended($1, 0))"}, name);
+            co_await test::wait_until([&] { return done; });
+        });
+    }
 }
 
 TEST_CASE("a schema that is not there is said so, in one sentence that says what to do")

@@ -2,6 +2,8 @@
 #include "proxy.hpp"
 #include "workbench.hpp"
 
+#include <store/workflow_batch.hpp>
+
 #include <doctest/doctest.h>
 
 using namespace perdure;
@@ -141,6 +143,70 @@ TEST_CASE("a signal whose commit is in doubt arrives once")
         CHECK(bench.signal("one") != signal_status::not_found);
     }
     CHECK(bench.claim_one().arrived.size() == 2);
+}
+
+TEST_CASE("a commit in doubt is recognized though the next worker has completed meanwhile")
+{
+    const installation on;
+    workbench bench{on};
+    pg::pool pool{bench.io.get_executor(), pg::pool_options{on.options()}};
+    store_core core{pool, on.schema(), bench.announcements};
+    bench.start("one");
+    const workflow_completion committed = workbench::completion(bench.claim_one());
+    CHECK(bench.complete(committed).status == completion_status::confirmed);
+    workflow_completion not_committed = committed;
+    not_committed.token = draw_token();
+    bench.signal("one");
+    const workflow_task then = bench.claim_one();
+    CHECK(bench.complete(workbench::completion(then)).status == completion_status::confirmed);
+    // By the token of the last completion alone, neither would have been committed.
+    CHECK(bench.wait(bench.store.state("one"))->history_length == 4);
+
+    workflow_batch batch{core, {committed, not_committed}};
+    const std::size_t both[] = {0, 1};
+    pg::pipeline question = batch.build_resolve(both);
+    const pg::pipeline_result answer = bench.wait(pool.run(std::move(question)));
+    CHECK(batch.resolved(both, answer) == std::vector{true, false});
+    CHECK_FALSE(batch.take(0).more);
+    pool.close();
+}
+
+TEST_CASE("a commit whose wait for an absent standby is cut off is found out, not guessed")
+{
+    dev::server server;
+    const installation on{server.dsn()};
+    workbench bench{on};
+    for (const std::string cut_off : {"pg_cancel_backend", "pg_terminate_backend"}) {
+        CAPTURE(cut_off);
+        bench.start(cut_off);
+        std::vector<workflow_completion> batch{workbench::finishing(bench.claim_one())};
+        bench.run([&]() -> asio::awaitable<void> {
+            by_hand operating = co_await by_hand::connect(on);
+            co_await operating("alter system set synchronous_standby_names = 'absent'");
+            co_await operating("select pg_reload_conf()");
+            const auto done = spawn(bench.io, bench.store.complete(batch));
+            const std::string cut = "select count(" + cut_off +
+                                    "(pid)) from pg_stat_activity where wait_event = 'SyncRep'";
+            for (std::int64_t waiting = 0; waiting == 0;) { // 1: the commit waits, and is cut off
+                const pg::result rows = co_await operating(cut);
+                waiting = rows.get<std::int64_t>(0, 0);
+            }
+            // The question waits for the standby as the commit did. A cancelled wait reports
+            // success: whoever believes it has an answer now.
+            for (std::int64_t waiting = 0; waiting == 0;) {
+                const pg::result rows = co_await operating(
+                    "select count(*) from pg_stat_activity where wait_event = 'SyncRep'");
+                waiting = rows.get<std::int64_t>(0, 0);
+            }
+            CHECK_FALSE(done->has_value());
+            co_await operating("alter system reset synchronous_standby_names");
+            co_await operating("select pg_reload_conf()");
+            co_await test::wait_until([&] { return done->has_value(); });
+            CHECK((*done)->at(0).status == completion_status::confirmed);
+        });
+        CHECK(bench.wait(bench.store.state(cut_off))->status == instance_status::completed);
+        CHECK(bench.claim().empty());
+    }
 }
 
 TEST_CASE("an orphaned transaction that still runs is waited out before it is asked for")

@@ -1,0 +1,13 @@
+-- Settings of a transaction that changes instances. All of them end with it. A commit that reports work is
+-- durable even where the database's default is not. Plans are kept: planning anew for each batch costs as much as
+-- running it, and comes to the same plan. But a plan that was made while a table was small would read all of it,
+-- and still do so when it has grown: every statement has an index to go by.
+select
+    set_config('perdure.engine', 'on', true),
+    set_config('lock_timeout', '250ms', true),
+    set_config('statement_timeout', '30s', true),
+    set_config('plan_cache_mode', 'force_generic_plan', true),
+    set_config('enable_seqscan', 'off', true),
+    case when current_setting('synchronous_commit') = 'off'
+        then set_config('synchronous_commit', 'on', true)
+    end
