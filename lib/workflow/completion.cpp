@@ -4,13 +4,6 @@
 
 namespace perdure::detail {
 
-void cancel_scope::cancel()
-{
-    if (cancelled_) return;
-    cancelled_ = true;
-    run_->interrupt_cancelled();
-}
-
 void completion::complete(runtime& run)
 {
     order_ = run.next_completion();

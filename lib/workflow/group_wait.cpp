@@ -4,14 +4,14 @@
 
 namespace perdure::detail {
 
-bool group_wait::start(cancel_scope& outer)
+bool group_wait::start(cancel_scope& scope)
 {
-    scope_.open(outer);
+    run_ = &scope.run();
     const std::span<wait* const> all = operands();
     for (std::size_t i = 0; i != all.size(); ++i) {
         all[i]->join(*this, i);
-        const bool at_once = all[i]->begin(scope_);
-        if (!scope_.run().running()) return false;
+        const bool at_once = all[i]->begin(scope);
+        if (!run_->running()) return false;
         if (!at_once) {
             ++active_;
         } else if (settle(i)) {
@@ -41,7 +41,7 @@ void group_wait::decide()
     for (wait* each : operands()) {
         if (each->give_up()) --active_;
     }
-    if (active_ != 0) scope_.cancel();
+    if (active_ != 0) run_->interrupt_cancelled();
 }
 
 bool all_wait::settle(std::size_t index)
@@ -54,7 +54,7 @@ bool all_wait::settle(std::size_t index)
     return failure_ != nullptr;
 }
 
-bool any_wait::start(cancel_scope& outer)
+bool any_wait::start(cancel_scope& scope)
 {
     wait* first = nullptr;
     const std::span<wait* const> all = operands();
@@ -64,8 +64,8 @@ bool any_wait::start(cancel_scope& outer)
         first = all[i];
         winner_ = i;
     }
-    if (first == nullptr) return group_wait::start(outer);
-    return first->begin(outer);
+    if (first == nullptr) return group_wait::start(scope);
+    return first->begin(scope);
 }
 
 bool any_wait::settle(std::size_t index)

@@ -217,7 +217,10 @@ void runtime::deliver(const event& arrived)
     case event_type::activity_failed: complete_activity(arrived); break;
     case event_type::timer_fired: fire_timer(arrived); break;
     case event_type::signal_received: deliver_signal(arrived); break;
-    case event_type::cancel_requested: scope_.cancel(); break;
+    case event_type::cancel_requested:
+        scope_.cancel();
+        interrupt_cancelled();
+        break;
     default: break; // not an event that arrives; the driver lets none through
     }
     drain();

@@ -45,13 +45,10 @@ bool selection_wait::start(cancel_scope& scope)
     selection_state& from = *from_;
     refused_ = from.size() == 0 || from.waiting_ != nullptr;
     if (refused_) return true;
-    if (from.to_start_.empty()) {
-        from.scope_.open(scope);
-        from.order_by_completion();
-    }
+    if (from.to_start_.empty()) from.order_by_completion();
     while (from.over_.size() == from.taken_ && from.started_ != from.to_start_.size()) {
         const std::size_t place = from.to_start_[from.started_++];
-        if (from.operands_[place]->begin(from.scope_)) from.over_.push_back(place);
+        if (from.operands_[place]->begin(scope)) from.over_.push_back(place);
         if (!scope.run().running()) return false;
     }
     if (from.over_.size() != from.taken_) return true;

@@ -1,7 +1,5 @@
 // The cancellation of an instance: thrown at its awaits, seen by everything that is not shielded.
-#include "expect.hpp"
-#include "instance.hpp"
-#include "shop.hpp"
+#include "outcome.hpp"
 
 using namespace perdure;
 using namespace std::chrono_literals;
@@ -11,31 +9,6 @@ namespace {
 using words = std::vector<std::string>;
 
 const shop::order an_order{"A", 1};
-
-template <class F>
-instance text_instance(F code)
-{
-    return instance(implement(shop::text, code), shop::text());
-}
-
-std::string result_of(const decision& last)
-{
-    REQUIRE(last.finish);
-    CHECK(last.finish->kind == finish::kind::completed);
-    return last.finish->kind == finish::kind::completed
-               ? decode<std::string>(last.finish->data)
-               : describe(decode_failure(last.finish->data));
-}
-
-/// Only the commands of a decision, as lines.
-words commands(const decision& made)
-{
-    words lines;
-    for (const event& each : made.events) {
-        if (is_command(each.type)) lines.push_back(describe(each));
-    }
-    return lines;
-}
 
 task<std::string> sleep_a_day(context ctx)
 {

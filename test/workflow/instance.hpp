@@ -130,6 +130,22 @@ public:
         CHECK(whole.next_timer() == live_.next_timer());
     }
 
+    /// The history read in parts, cut wherever that is allowed: at the end of each activation, and
+    /// between events that arrived.
+    void check_splits() const
+    {
+        replayer parts(code_, info_);
+        for (auto from = history_.begin(); from != history_.end();) {
+            auto to = from + 1;
+            while (to != history_.end() && is_command(to->type)) ++to;
+            parts.replay({from, to});
+            from = to;
+        }
+        CHECK(parts.finished() == live_.finished());
+        CHECK(parts.next_timer() == live_.next_timer());
+        CHECK(parts.history_length() == live_.history_length());
+    }
+
     const std::vector<event>& history() const { return history_; }
     const std::shared_ptr<const workflow_implementation>& code() const { return code_; }
     const instance_info& info() const { return info_; }

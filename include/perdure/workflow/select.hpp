@@ -73,9 +73,12 @@ public:
 /// What \ref select of a vector gives: awaited again and again, it gives one outcome after the
 /// other, in the order in which they come.
 ///
-/// The operands are started, and waited for, from when it is first awaited. What is left when it is
-/// destroyed is cancelled, as the losers of a select are; futures and spawned tasks go on. Cannot
-/// be copied; one coroutine awaits it at a time.
+/// The operands are started, and waited for, from when it is first awaited. Copies stand for the
+/// same; what is left when the last one is destroyed is cancelled, as the losers of a select are;
+/// futures and spawned tasks go on. One coroutine awaits it at a time; it must not outlive the task
+/// that first does. It can itself be an operand:
+///
+///     auto next = co_await select(charges, deadline); // in a loop
 template <class Operand>
 class [[nodiscard("select does nothing until it is awaited: co_await it")]] selection
 {
@@ -85,21 +88,34 @@ public:
 
     /// For the library.
     explicit selection(std::vector<Operand> operands)
-        : state_(std::make_unique<detail::typed_selection<Operand>>(std::move(operands)))
+        : state_(std::make_shared<detail::typed_selection<Operand>>(std::move(operands)))
     {}
 
     /// How many outcomes are still to be awaited.
     std::size_t size() const noexcept { return state_->size(); }
     bool empty() const noexcept { return size() == 0; }
 
+    /// The next outcome, awaited for so long at most: awaiting it gives an optional, which is empty
+    /// when the time ran out first. The operands go on.
+    auto within(std::chrono::microseconds limit) const
+    {
+        return detail::limited<selection>(*this, limit);
+    }
+
     /// Awaits the next outcome.
     /// \throws (when awaited) the failure, when that is the outcome: `as_result()` of the operands
     /// keeps it and its place together. error errc::invalid_argument when there is nothing left to
     /// await, or another coroutine awaits it.
-    auto operator co_await() { return detail::selection_awaiter<Operand>(*state_); }
+    auto operator co_await() const { return detail::selection_awaiter<Operand>(*this); }
+
+    /// For the library.
+    const std::shared_ptr<detail::typed_selection<Operand>>& state() const noexcept
+    {
+        return state_;
+    }
 
 private:
-    std::unique_ptr<detail::typed_selection<Operand>> state_;
+    std::shared_ptr<detail::typed_selection<Operand>> state_;
 };
 
 namespace detail {
@@ -148,18 +164,18 @@ class selection_awaiter final : public selection_wait
 public:
     using value_type = typename selection<Operand>::value_type;
 
-    explicit selection_awaiter(typed_selection<Operand>& from) noexcept
-        : selection_wait(from), from_(&from)
+    explicit selection_awaiter(const selection<Operand>& from) noexcept
+        : selection_wait(from.state()), operands_(from.state().get())
     {}
 
     value_type await_resume()
     {
         const std::size_t index = next();
-        return value_type(index, take_stored(from_->operand(index)));
+        return value_type(index, take_stored(operands_->operand(index)));
     }
 
 private:
-    typed_selection<Operand>* from_;
+    typed_selection<Operand>* operands_; // the base keeps it alive
 };
 
 template <class... Operands>
@@ -172,6 +188,13 @@ template <class... Operands>
 inline constexpr bool awaitable_in_workflow<first_of<Operands...>> = true;
 template <class... Operands>
 inline constexpr bool awaitable_once<first_of<Operands...>> = true;
+
+template <class Operand>
+struct wait_type<selection<Operand>>
+{
+    using type = selection_awaiter<Operand>;
+};
+
 template <class Operand>
 inline constexpr bool awaitable_in_workflow<selection<Operand>> = true;
 
@@ -182,10 +205,11 @@ inline constexpr bool awaitable_in_workflow<selection<Operand>> = true;
 ///     auto first = co_await select(ctx.receive(shop::approve), ctx.sleep(24h));
 ///     if (first.index() == 0 && std::get<0>(first)) …
 ///
-/// They are started in the order of the parameters when it is awaited; as soon as one of them is
-/// complete at once the rest is not started. Awaiting it gives a std::variant of their values,
-/// std::monostate for void, whose index says which came first in the history; of those that came at
-/// once, the first parameter. If that one failed, its failure is thrown.
+/// They are started in the order of the parameters when it is awaited; tasks among them run, in
+/// that order, when all are started. Behind one that is complete at once the rest is not started.
+/// Awaiting it gives a std::variant of their values, std::monostate for void, whose index says
+/// which came first in the history; of those that came at once, the first parameter. If that one
+/// failed, its failure is thrown.
 ///
 /// The others are cancelled: a timer is cancelled, a signal is left to the next receive, an
 /// activity is no longer wanted. A task gets \ref cancelled thrown where it awaits an operation,

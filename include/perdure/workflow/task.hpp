@@ -140,8 +140,8 @@ private:
 
 namespace detail {
 
-/// Waits for a task that runs beside others. When it is not needed any more it is cancelled, with
-/// the scope that all tasks of its group are in, and waited for.
+/// Waits for a task that runs beside others. When it is not needed any more it is cancelled, in a
+/// scope of its own, and waited for.
 template <class T>
 class task_wait final : public wait, public task_observer
 {
@@ -155,14 +155,21 @@ public:
 private:
     bool start(cancel_scope& scope) override
     {
-        work_.promise().attach(scope, *this);
+        scope_.open(scope);
+        work_.promise().attach(scope_, *this);
         work_.promise().make_ready();
         return false;
     }
 
-    bool cancel() override { return false; }
+    bool cancel() override
+    {
+        scope_.cancel();
+        return false;
+    }
+
     void task_ended() override { over(); }
 
+    cancel_scope scope_;
     task<T> work_;
 };
 

@@ -152,8 +152,9 @@ inline constexpr bool is_vector<std::vector<T>> = true;
 ///
 ///     auto [payment, label] = co_await when_all(ctx.run(shop::charge(o)), print_label(ctx, o));
 ///
-/// They are started in the order of the parameters when it is awaited. Awaiting it gives a
-/// std::tuple of their values, std::monostate for void.
+/// They are started in the order of the parameters when it is awaited; tasks among them run, in
+/// that order, when all are started. Awaiting it gives a std::tuple of their values, std::monostate
+/// for void.
 ///
 /// If one fails, the failure that came first in the history is thrown, and the others are
 /// cancelled: a timer is cancelled, a signal is left to the next receive, an activity is no longer

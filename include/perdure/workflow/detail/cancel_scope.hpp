@@ -1,15 +1,13 @@
-// What is cancelled together: a run, and within it the tasks that a select or when_all no longer
+// What is cancelled together: a run, and within it a task that a select or when_all no longer
 // needs.
 #pragma once
-
-#include <perdure/config.hpp>
 
 namespace perdure::detail {
 
 class runtime;
 
 /// Level-triggered: once cancelled it stays so, and with it every scope inside.
-class PERDURE_DECL cancel_scope
+class cancel_scope
 {
 public:
     /// Not open yet.
@@ -37,8 +35,9 @@ public:
         return false;
     }
 
-    /// Interrupts what is waited for inside, and whatever will be.
-    void cancel();
+    /// From now on what is awaited inside is interrupted; runtime::interrupt_cancelled does so with
+    /// what is awaited already.
+    void cancel() noexcept { cancelled_ = true; }
 
 private:
     runtime* run_ = nullptr;

@@ -18,12 +18,12 @@ namespace perdure::detail {
 /// A wait whose operands are waits, started in their order.
 ///
 /// Once it is decided, by one of them or because nobody needs it any more, the others are given
-/// up: operations are cancelled at once, tasks through the scope that they share. The group is over
-/// when all have ended, so that no task is ever left behind, and none destroyed half way.
+/// up: operations are cancelled at once, tasks get it thrown. The group is over when all have
+/// ended, so that no task is ever left behind, and none destroyed half way.
 class PERDURE_DECL group_wait : public wait, public wait_parent
 {
 protected:
-    bool start(cancel_scope& outer) override;
+    bool start(cancel_scope& scope) override;
 
     virtual std::span<wait* const> operands() noexcept = 0;
 
@@ -35,7 +35,7 @@ private:
     void child_over(std::size_t index) final;
     void decide();
 
-    cancel_scope scope_;
+    runtime* run_ = nullptr;
     std::size_t active_ = 0; // operands that were started and are not over
     bool decided_ = false;
 };
@@ -67,7 +67,7 @@ protected:
     std::size_t winner() const noexcept { return winner_; }
 
 private:
-    bool start(cancel_scope& outer) final;
+    bool start(cancel_scope& scope) final;
     bool settle(std::size_t index) final;
 
     std::size_t winner_ = 0;

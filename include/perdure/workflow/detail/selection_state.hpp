@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -38,7 +39,6 @@ private:
     void child_over(std::size_t index) override;
     void order_by_completion();
 
-    cancel_scope scope_;
     std::vector<wait*> operands_;
     std::vector<std::size_t> to_start_; // places of operands, in the order in which they start
     std::vector<std::size_t> over_;     // and of those that are over, in that order
@@ -51,7 +51,8 @@ private:
 class PERDURE_DECL selection_wait : public wait
 {
 protected:
-    explicit selection_wait(selection_state& from) noexcept : from_(&from) {}
+    explicit selection_wait(std::shared_ptr<selection_state> from) noexcept : from_(std::move(from))
+    {}
     /// The place of the operand whose outcome is next, which is taken with this.
     std::size_t next();
 
@@ -61,7 +62,7 @@ private:
     bool start(cancel_scope& scope) final;
     bool cancel() final;
 
-    selection_state* from_;
+    std::shared_ptr<selection_state> from_;
     bool refused_ = false;
 };
 
@@ -73,7 +74,7 @@ public:
     {
         for (Operand& each : operands) add(waits_.emplace_back(std::move(each)));
     }
-    ~typed_selection() override { cancel(); }
+    ~typed_selection() override { cancel(); } // while the operands are there
 
     wait_for<Operand>& operand(std::size_t index) { return waits_[index]; }
 

@@ -1,0 +1,60 @@
+// Code that never waits.
+#include "expect.hpp"
+#include "outcome.hpp"
+
+#include <perdure/workflow/defaults.hpp>
+
+using namespace perdure;
+using namespace std::chrono_literals;
+
+namespace {
+
+template <class F>
+void check_refused(F code)
+{
+    instance endless = text_instance(code);
+    const std::string said = refusal(errc::activation_too_long, [&] { endless.activate(); });
+    CHECK(said.starts_with("workflow text, instance order-1, run 1: the code took 1000000 steps"));
+    refusal(errc::invalid_argument, [&] { endless.activate(); });
+}
+
+} // namespace
+
+TEST_CASE("a loop of awaits that never wait fails the task, whatever they are")
+{
+    SUBCASE("sleeps")
+    {
+        check_refused([](context ctx) -> task<std::string> {
+            const auto sleep = ctx.sleep(0s);
+            for (;;) {
+                co_await sleep;
+            }
+        });
+    }
+    SUBCASE("tasks")
+    {
+        check_refused([](context ctx) -> task<std::string> {
+            const auto nothing = []() -> task<> { co_return; };
+            for (;;) {
+                co_await nothing();
+            }
+            (void)ctx;
+        });
+    }
+}
+
+TEST_CASE("code that emits more commands than a history holds is stopped there")
+{
+    int calls = 0;
+    instance endless = text_instance([&calls](context ctx) -> task<std::string> {
+        const auto count = [&calls] { return ++calls; };
+        for (;;) {
+            co_await ctx.side_effect(count);
+        }
+    });
+    const decision made = endless.activate();
+    CHECK(calls == defaults::maximum_history_events);
+    CHECK(commands(made).size() == static_cast<std::size_t>(defaults::maximum_history_events));
+    CHECK(!made.finish);
+    refusal(errc::invalid_argument, [&] { endless.activate(); });
+}
