@@ -103,6 +103,24 @@ std::string lock_name(std::string_view schema)
     return "perdure migrations of " + std::string{schema};
 }
 
+/// Suspends the limit on the server's silence.
+class unlimited_patience
+{
+public:
+    explicit unlimited_patience(connection& session) noexcept
+        : session_{session}, before_{session.response_timeout()}
+    {
+        session_.response_timeout(clock::duration::max());
+    }
+    unlimited_patience(const unlimited_patience&) = delete;
+    unlimited_patience& operator=(const unlimited_patience&) = delete;
+    ~unlimited_patience() { session_.response_timeout(before_); }
+
+private:
+    connection& session_;
+    clock::duration before_;
+};
+
 error with_file(const error& e, const std::string& file)
 {
     return {
@@ -150,6 +168,7 @@ migrator::migrator(std::vector<migration_file> files, std::string schema, librar
 
 asio::awaitable<std::vector<applied_migration>> migrator::up(connection& session) const
 {
+    const unlimited_patience while_it_lasts{session};
     co_await lock(session);
     std::vector<applied_migration> applied;
     std::exception_ptr failure;
@@ -158,14 +177,14 @@ asio::awaitable<std::vector<applied_migration>> migrator::up(connection& session
     } catch (...) {
         failure = std::current_exception();
     }
-    if (session.usable()) co_await unlock(session);
-    if (failure) std::rethrow_exception(failure);
+    co_await unlock(session, failure);
     co_return applied;
 }
 
 asio::awaitable<std::vector<applied_migration>> migrator::down(
     connection& session, std::int32_t to_version) const
 {
+    const unlimited_patience while_it_lasts{session};
     co_await lock(session);
     std::vector<applied_migration> taken_back;
     std::exception_ptr failure;
@@ -174,8 +193,7 @@ asio::awaitable<std::vector<applied_migration>> migrator::down(
     } catch (...) {
         failure = std::current_exception();
     }
-    if (session.usable()) co_await unlock(session);
-    if (failure) std::rethrow_exception(failure);
+    co_await unlock(session, failure);
     co_return taken_back;
 }
 
@@ -224,15 +242,27 @@ asio::awaitable<void> migrator::lock(connection& session) const
     }
 }
 
-asio::awaitable<void> migrator::unlock(connection& session) const
+/// Throws `failure`, if there is one, whatever becomes of the lock: the session's end releases it,
+/// too.
+asio::awaitable<void> migrator::unlock(connection& session, std::exception_ptr failure) const
 {
-    co_await session.execute(release_lock(), lock_name(schema_));
+    try {
+        if (session.usable()) co_await session.execute(release_lock(), lock_name(schema_));
+    } catch (const error&) {
+        if (!failure) throw;
+    }
+    if (failure) std::rethrow_exception(failure);
 }
 
 asio::awaitable<void> migrator::create_table(connection& session) const
 {
+    // Asked first: `if not exists` needs the privilege to create even where nothing is created.
+    static const statement find_schema{
+        "select exists (select from pg_namespace where nspname = $1)"};
+    const result found = co_await session.execute(find_schema, schema_);
+    if (!found.get<bool>(0, 0))
+        co_await session.execute_script(substitute_schema("create schema {schema}", schema_));
     const std::string script = substitute_schema(
-        "create schema if not exists {schema};\n"
         "create table if not exists {schema}.migrations (\n"
         "    version int primary key,\n"
         "    name text not null,\n"

@@ -100,6 +100,7 @@ connection::session::operation::~operation()
 {
     session_.busy_ = false;
     if (sent_) session_.abandon();
+    session_.report_notices();
 }
 
 void connection::session::end(condition why) noexcept
@@ -162,6 +163,13 @@ std::vector<diagnostics> connection::session::take_notices()
         std::make_move_iterator(notices.begin()), std::make_move_iterator(notices.end())};
     notices.clear();
     return taken;
+}
+
+void connection::session::report_notices() noexcept
+{
+    if (!handle_ || !options_.on_notice() || handle_->notices().empty()) return;
+    const auto notices = std::exchange(handle_->notices(), {});
+    for (const diagnostics& notice : notices) options_.on_notice()(notice);
 }
 
 asio::awaitable<pipeline_result> connection::session::run(pointer self, pipeline statements)

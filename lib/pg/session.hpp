@@ -129,6 +129,7 @@ private:
     bool server_said_goodbye() const noexcept;
     diagnostics last_words() const;
 
+    void report_notices() noexcept;
     void end(condition why) noexcept;
     [[noreturn]] void throw_unusable() const;
 

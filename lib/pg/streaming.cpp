@@ -23,10 +23,9 @@ int append(PGresult* rows, const PGresult* row)
     int length = 0;
     for (int column = 0; column < PQnfields(row); ++column) {
         const bool null = PQgetisnull(row, 0, column) != 0;
-        const int bytes = null ? -1 : PQgetlength(row, 0, column);
-        if (!PQsetvalue(rows, at, column, PQgetvalue(row, 0, column), bytes))
-            throw std::bad_alloc{};
-        length += bytes;
+        const int size = null ? -1 : PQgetlength(row, 0, column);
+        if (!PQsetvalue(rows, at, column, PQgetvalue(row, 0, column), size)) throw std::bad_alloc{};
+        length += null ? 0 : size;
     }
     return length;
 }
@@ -116,15 +115,15 @@ result connection::session::streaming::gather()
 {
     PGconn* pg = session_->handle_->get();
     result_pointer rows = std::move(pending_);
-    int bytes = 0;
+    int length = 0;
     bool copied = false;
-    while (PQntuples(rows.get()) < most_rows && bytes < most_bytes && PQisBusy(pg) == 0) {
+    while (PQntuples(rows.get()) < most_rows && length < most_bytes && PQisBusy(pg) == 0) {
         pending_.reset(PQgetResult(pg));
         if (!is_row(pending_)) break;
         if (!std::exchange(copied, true)) // only a copy can be appended to
             rows.reset(PQcopyResult(rows.get(), PG_COPYRES_ATTRS | PG_COPYRES_TUPLES));
         if (!rows) throw std::bad_alloc{};
-        bytes += append(rows.get(), pending_.get());
+        length += append(rows.get(), pending_.get());
         pending_.reset();
     }
     return result{std::shared_ptr<const pg_result>{rows.release(), result_deleter{}}};

@@ -207,6 +207,62 @@ TEST_CASE("a migration and the record of it are one transaction")
     });
 }
 
+TEST_CASE("a failing file is what is reported, even if the lock cannot be released then")
+{
+    test::run([]() -> asio::awaitable<void> {
+        pg::connection c = co_await test::connect();
+        const files breaks{
+            {"0001_breaks.up.sql",
+             "create function {schema}.hashtextextended(text, bigint) returns bigint language sql\n"
+             "as 'select (1 / 0)::bigint';\n"
+             "commit;\n"
+             "set search_path = {schema}, pg_catalog;\n"
+             "select nonsense;\n"}};
+        const pg::migrator broken{breaks, unique_schema(), "1"};
+        const pg::error e = co_await test::failure_of(broken.up(c));
+        CHECK(e.sqlstate() == "42703");
+        CHECK(contains(e.what(), "0001_breaks.up.sql"));
+    });
+}
+
+TEST_CASE("a schema that is there is migrated without the privilege to create one")
+{
+    test::run([]() -> asio::awaitable<void> {
+        pg::connection c = co_await test::connect();
+        const std::string schema = unique_schema();
+        co_await c.execute_script(pg::substitute_schema(
+            "create role {schema}; create schema {schema} authorization {schema};"
+            "set role {schema}",
+            schema));
+        const pg::migrator m{first, schema, "1"};
+        const auto applied = co_await m.up(c);
+        CHECK(applied.size() == 1);
+        const pg::migrator elsewhere{first, unique_schema(), "1"};
+        const pg::error e = co_await test::failure_of(elsewhere.up(c));
+        CHECK(e.sqlstate() == "42501");
+        co_await c.execute_script(pg::substitute_schema(
+            "reset role; drop owned by {schema}; drop role {schema}", schema));
+    });
+}
+
+TEST_CASE("a migration may be silent for longer than anything else")
+{
+    test::run([]() -> asio::awaitable<void> {
+        pg::connection_options options = test::test_connection();
+        options.response_timeout(50ms);
+        pg::connection c = co_await pg::connection::connect(options);
+        const files slow{
+            {"0001_slow.up.sql", "select pg_sleep(0.2);"},
+            {"0001_slow.down.sql", "select pg_sleep(0.2);"}};
+        const pg::migrator m{slow, unique_schema(), "1"};
+        const auto applied = co_await m.up(c);
+        CHECK(applied.size() == 1);
+        CHECK(c.response_timeout() == 50ms);
+        const auto taken_back = co_await m.down(c, 0);
+        CHECK(taken_back.size() == 1);
+    });
+}
+
 TEST_CASE("of several processes that migrate at once one does it and the others find it done")
 {
     asio::io_context io{1};

@@ -424,3 +424,20 @@ TEST_CASE("notices are kept for whoever asks")
         CHECK(c.take_notices().empty());
     });
 }
+
+TEST_CASE("notices go to the handler that was given for them, when their operation has ended")
+{
+    test::run([]() -> asio::awaitable<void> {
+        std::vector<std::string> heard;
+        pg::connection_options options = test::test_connection();
+        options.on_notice(
+            [&](const pg::diagnostics& d) { heard.push_back(d.severity + ": " + d.message); });
+        pg::connection c = co_await pg::connection::connect(options);
+        co_await c.execute_script(
+            "do $$ begin raise notice 'hello'; raise warning 'careful'; end $$");
+        CHECK(heard == std::vector<std::string>{"NOTICE: hello", "WARNING: careful"});
+        CHECK(c.take_notices().empty());
+        co_await c.execute(answer, 1);
+        CHECK(heard.size() == 2);
+    });
+}

@@ -135,7 +135,7 @@ public:
     int server_version() const noexcept;
 
     /// The notices and warnings of the server that came since the last call, oldest first; at most
-    /// 100 are kept.
+    /// 100 are kept. None with `connection_options::on_notice`, which is given them instead.
     std::vector<diagnostics> take_notices();
 
     /// Sets `connection_options::response_timeout` for this connection, from its next wait on; a

@@ -1,10 +1,13 @@
 // How to reach a server.
 #pragma once
 
+#include <perdure/pg/error.hpp>
+
 #include <boost/asio/any_io_executor.hpp>
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -83,6 +86,16 @@ public:
     }
     bool prepared_statements() const noexcept { return prepared_statements_; }
 
+    /// Is called with each notice and warning of the server, at the end of the operation during
+    /// which it came, on the connection's executor. It must not throw and not use the connection.
+    /// Unset by default: they are kept for `connection::take_notices`.
+    connection_options& on_notice(std::function<void(const diagnostics&)> handler)
+    {
+        on_notice_ = std::move(handler);
+        return *this;
+    }
+    const std::function<void(const diagnostics&)>& on_notice() const noexcept { return on_notice_; }
+
     /// Where libpq's blocking calls of connecting run (name resolution, reading files, TLS). They
     /// must end before the execution context of the connection is destroyed: stop and join this
     /// executor's threads first. Unset by default: one thread for each execution context, started
@@ -103,6 +116,7 @@ private:
     std::optional<std::chrono::milliseconds> statement_timeout_;
     std::optional<std::chrono::steady_clock::duration> response_timeout_;
     bool prepared_statements_ = true;
+    std::function<void(const diagnostics&)> on_notice_;
     boost::asio::any_io_executor blocking_executor_;
 };
 

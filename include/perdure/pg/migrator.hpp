@@ -11,6 +11,7 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -68,7 +69,8 @@ struct migration_status
 /// is applied; without that line the version of this library is taken.
 ///
 /// It needs a session of its own: not through a transaction-pooling proxy. Its operations must not
-/// be cancelled half way and go on: the connection is unusable then.
+/// be cancelled half way and go on: the connection is unusable then. A file may take as long as it
+/// takes: `connection::response_timeout` is suspended for `up` and `down`.
 class PERDURE_DECL migrator
 {
 public:
@@ -90,10 +92,11 @@ public:
         return *this;
     }
 
-    /// Applies all that is pending, creating the schema when it is not there; returns what was
-    /// applied. Throws `error`: errc::migration_changed names a file that differs from what was
-    /// applied, errc::migration_busy, errc::schema_too_new as `check`, errc::server_error names the
-    /// file and line: that file changed nothing, those before it stay.
+    /// Applies all that is pending, creating the schema when it is not there (only for that is the
+    /// privilege CREATE on the database needed); returns what was applied. Throws `error`:
+    /// errc::migration_changed names a file that differs from what was applied,
+    /// errc::migration_busy, errc::schema_too_new as `check`, errc::server_error names the file and
+    /// line: that file changed nothing, those before it stay.
     boost::asio::awaitable<std::vector<applied_migration>> up(connection& session) const;
 
     /// Takes back all migrations above `to_version`, newest first; 0 takes back all, but leaves
@@ -132,7 +135,7 @@ private:
     }
 
     boost::asio::awaitable<void> lock(connection& session) const;
-    boost::asio::awaitable<void> unlock(connection& session) const;
+    boost::asio::awaitable<void> unlock(connection& session, std::exception_ptr failure) const;
     boost::asio::awaitable<void> create_table(connection& session) const;
     boost::asio::awaitable<std::vector<applied_migration>> read_applied(connection& session) const;
     boost::asio::awaitable<std::vector<applied_migration>> apply_pending(connection& session) const;
