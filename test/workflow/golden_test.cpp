@@ -227,6 +227,176 @@ instance lead_continue_as_new()
     return run;
 }
 
+instance lead_cancel()
+{
+    instance run(
+        implement(
+            shop::text,
+            [](context ctx) -> task<std::string> {
+                auto unseen = ctx.start(shop::ship(an_order));
+                const auto charged = co_await ctx.run(shop::charge(an_order)).as_result();
+                const auto note = co_await ctx.receive(shop::note).as_result();
+                if (!charged && !note) co_await ctx.shielded().run(shop::refund("payment"));
+                co_await unseen;
+                co_return "shipped";
+            }),
+        shop::text());
+    run.activate();
+    run.cancel();
+    run.signal(shop::note("not received"));
+    run.activate();
+    run.cancel();
+    run.complete(3, "null");
+    run.activate();
+    return run;
+}
+
+instance lead_cancel_sleep()
+{
+    instance run(
+        implement(
+            shop::text,
+            [](context ctx) -> task<std::string> {
+                co_await ctx.sleep(0s);
+                const bool went = co_await ctx.receive(shop::go).within(24h);
+                co_await ctx.sleep(24h);
+                co_return went ? "went" : "stayed";
+            }),
+        shop::text());
+    run.signal(shop::go());
+    run.cancel();
+    run.activate();
+    return run;
+}
+
+task<std::string> charge_and_ship(context ctx, std::string id)
+{
+    const shop::order order{id, 1};
+    std::string payment = co_await ctx.run(shop::charge(order));
+    const auto shipped = co_await ctx.run(shop::ship(order)).as_result();
+    if (!shipped) co_await ctx.shielded().run(shop::refund(payment));
+    co_return payment;
+}
+
+instance lead_spawn()
+{
+    instance run(
+        implement(
+            shop::text,
+            [](context ctx) -> task<std::string> {
+                auto first = ctx.spawn(charge_and_ship(ctx, "A"));
+                auto second = ctx.spawn(charge_and_ship, std::string("B"));
+                co_await ctx.run(shop::refund("before the tasks begin"));
+                const std::optional<std::string> b = co_await second.within(1h);
+                const auto a = co_await first.as_result();
+                co_return b.value_or("slow") + (a ? *a : "failed");
+            }),
+        shop::text());
+    run.activate();
+    run.complete(3, R"("b")");
+    run.complete(2, R"("a")");
+    run.activate();
+    run.complete(1, "null");
+    run.complete(5, "null");
+    run.activate();
+    run.activate_at_next_timer();
+    return run;
+}
+
+instance lead_when_all()
+{
+    instance run(
+        implement(
+            shop::text,
+            [](context ctx) -> task<std::string> {
+                std::vector<operation<std::string>> charges;
+                for (int i = 0; i != 3; ++i) charges.push_back(ctx.run(shop::charge(an_order)));
+                auto both = co_await when_all(when_all(charges), ctx.sleep(1h));
+                auto failed = co_await when_all(
+                                  ctx.sleep(24h), charge_and_ship(ctx, "C"),
+                                  ctx.run(shop::ship(an_order)), ctx.receive(shop::go))
+                                  .as_result();
+                auto late = co_await when_all(ctx.receive(shop::go), ctx.run(shop::ship(an_order)))
+                                .within(1min);
+                std::string said = late ? "?" : failed.failure().what();
+                for (const std::string& each : std::get<0>(both)) said += each;
+                co_return said;
+            }),
+        shop::text());
+    run.activate();
+    for (const int operation : {3, 1, 2})
+        run.complete(operation, "\"" + std::to_string(operation) + "\"");
+    run.activate();
+    run.activate_at_next_timer();
+    run.complete(7, R"("c")");
+    run.activate();
+    run.fail(6, {"std::runtime_error", "no parcel", {}, true, nullptr});
+    run.activate();
+    run.complete(9, "null");
+    run.activate();
+    run.activate_at_next_timer();
+    return run;
+}
+
+instance lead_select()
+{
+    instance run(
+        implement(
+            shop::text,
+            [](context ctx) -> task<std::string> {
+                const auto deadline = ctx.start(ctx.sleep(24h));
+                auto first = co_await select(
+                    deadline, ctx.receive(shop::note), ctx.run(shop::charge(an_order)),
+                    charge_and_ship(ctx, "C"), ctx.sleep(1h));
+                std::vector<future<std::string>> charges;
+                for (int i = 0; i != 3; ++i) charges.push_back(ctx.start(shop::charge(an_order)));
+                auto coming = select(charges);
+                std::string all = std::get<1>(first);
+                while (!coming.empty()) {
+                    const auto next = co_await coming;
+                    all += std::to_string(next.index) + next.value;
+                }
+                auto last = co_await select(ctx.receive(shop::go), deadline);
+                co_return all + std::to_string(last.index());
+            }),
+        shop::text());
+    run.activate();
+    run.complete(4, R"("c")");
+    run.activate();
+    run.signal(shop::note("note"));
+    run.activate();
+    run.complete(6, R"("refunded")");
+    run.activate();
+    for (const int operation : {9, 7, 8}) {
+        run.complete(operation, R"("x")");
+        run.activate();
+    }
+    run.activate_at_next_timer();
+    return run;
+}
+
+instance lead_random()
+{
+    instance run(
+        implement(
+            shop::text,
+            [](context ctx) -> task<std::string> {
+                std::string all = std::to_string(ctx.random());
+                co_await ctx.receive(shop::go);
+                for (const int low : {-1'000, 0, 7}) {
+                    all += " " + std::to_string(ctx.uniform(low, 1'000));
+                }
+                std::string cards = "0123456789abcdef";
+                ctx.shuffle(cards);
+                co_return all + " " + cards + (ctx.uniform(0.0, 1.0) < 0.5 ? " low" : " high");
+            }),
+        shop::text());
+    run.activate();
+    run.signal(shop::go());
+    run.activate();
+    return run;
+}
+
 const golden all_golden[] = {
     {"run", lead_run},
     {"start", lead_start},
@@ -238,6 +408,12 @@ const golden all_golden[] = {
     {"uuid", lead_uuid},
     {"side_effect", lead_side_effect},
     {"continue_as_new", lead_continue_as_new},
+    {"cancel", lead_cancel},
+    {"cancel_sleep", lead_cancel_sleep},
+    {"spawn", lead_spawn},
+    {"when_all", lead_when_all},
+    {"select", lead_select},
+    {"random", lead_random},
 };
 
 std::string path_of(const char* name)
@@ -298,7 +474,8 @@ TEST_CASE(
                              .base() -
                          1;
         auto arrival = last_task;
-        while (!is_command((arrival - 1)->type) && (arrival - 1)->type != event_type::workflow_task)
+        while (arrival != events.begin() && !is_command((arrival - 1)->type) &&
+               (arrival - 1)->type != event_type::workflow_task)
             --arrival;
         std::vector<event> arrived;
         std::copy_if(arrival, last_task, std::back_inserter(arrived), [](const event& e) {
