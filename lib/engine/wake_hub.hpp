@@ -3,8 +3,8 @@
 // the flags they park on.
 #pragma once
 
-#include <engine/database_clock.hpp>
 #include <engine/wake_flag.hpp>
+#include <store/database_clock.hpp>
 
 #include <perdure/store/announcement.hpp>
 
@@ -100,7 +100,7 @@ public:
     /// The earliest instant at which something is due on a queue, as the safety poll read it.
     void due(task_kind kind, const std::string& queue, timestamp at);
 
-    database_clock& clock() noexcept { return clock_; }
+    store::database_clock& clock() noexcept { return clock_; }
 
 private:
     using flags = std::vector<wake_flag*>;
@@ -118,7 +118,7 @@ private:
     std::map<std::string, flags, std::less<>> activity_queues_;
     std::map<store::instance_key, flags> instances_;
     std::size_t forget_at_ = 64;
-    database_clock clock_;
+    store::database_clock clock_;
     std::function<void(std::string_view, const pg::error&)> on_trouble_;
 };
 

@@ -3,7 +3,6 @@
 #include <perdure/workflow/event.hpp>
 
 #include <chrono>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -156,13 +155,12 @@ void activity_batch::rejected(std::size_t item, const std::string& reason)
 announcement activity_batch::announce(batch_items items) const
 {
     announcement what;
-    const std::optional<timestamp> now = core_.clock.now();
     for (const std::size_t item : items) {
         const activity_completion& each = completions_[item];
         if (is_result(each))
             what.add_workflow_queue(each.workflow_queue);
-        else if (now && each.delay.count() > 0)
-            what.add_activity_queue(each.queue, *now + each.delay);
+        else if (each.delay.count() > 0 && core_.clock.known())
+            what.add_activity_queue(each.queue, core_.clock.now() + each.delay);
         else
             what.add_activity_queue(each.queue);
     }

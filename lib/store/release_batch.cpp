@@ -89,11 +89,10 @@ void release_batch::rejected(std::size_t item, const std::string&)
 announcement release_batch::announce(batch_items items) const
 {
     announcement what;
-    const std::optional<timestamp> now = core_.clock.now();
     for (const std::size_t item : items) {
         const workflow_release& each = releases_[item];
-        if (now && each.delay.count() > 0)
-            what.add_workflow_queue(each.queue, *now + each.delay);
+        if (each.delay.count() > 0 && core_.clock.known())
+            what.add_workflow_queue(each.queue, core_.clock.now() + each.delay);
         else
             what.add_workflow_queue(each.queue);
     }

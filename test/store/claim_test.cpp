@@ -16,6 +16,12 @@ TEST_CASE("claiming with nothing there returns nothing")
     const auto workflows = bench.wait(bench.store.claim_workflow_tasks(workbench::asking("q")));
     CHECK(workflows.tasks.empty());
     CHECK_FALSE(workflows.next_due);
+}
+
+TEST_CASE("claiming an activity with nothing there returns nothing")
+{
+    const installation on;
+    workbench bench{on};
     const auto activities = bench.wait(bench.store.claim_activity_tasks(workbench::asking("q")));
     CHECK(activities.tasks.empty());
     CHECK_FALSE(activities.next_due);

@@ -149,6 +149,9 @@ TEST_CASE("what was not committed is not announced")
     const std::size_t before = bench.announcements.confirmed.size();
     CHECK(bench.complete(stale).status == completion_status::lease_lost);
     CHECK(bench.signal("nobody") == signal_status::not_found);
+    CHECK(
+        bench.wait(bench.store.create({workbench::request("one")})).at(0).status ==
+        created::status::already_exists);
     CHECK(listening.heard().empty());
     for (std::size_t i = before; i < bench.announcements.confirmed.size(); ++i)
         CHECK(bench.announcements.confirmed[i].empty());
