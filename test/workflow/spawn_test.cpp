@@ -197,16 +197,46 @@ TEST_CASE("ten thousand spawned tasks leave nothing behind when they have ended"
 {
     instance many = text_instance([](context ctx) -> task<std::string> {
         int sum = 0;
-        const auto add = [&sum](context, int n) -> task<> {
+        const auto alive = std::make_shared<int>(); // counts the frames that hold it
+        const auto add = [&sum](context, int n, std::shared_ptr<int>) -> task<> {
             sum += n;
             co_return;
         };
-        for (int i = 0; i != 10'000; ++i) ctx.spawn(add, i);
-        auto last = ctx.spawn(add, 0);
+        for (int i = 0; i != 10'000; ++i) ctx.spawn(add, i, alive);
+        auto last = ctx.spawn(add, 0, alive);
         co_await last;
-        co_return std::to_string(sum);
+        co_return std::to_string(sum) + ", " + std::to_string(alive.use_count());
     });
-    CHECK(result_of(many.activate()) == "49995000");
+    CHECK(result_of(many.activate()) == "49995000, 1");
+}
+
+TEST_CASE("an instance that is evicted destroys its spawned tasks before what they refer to")
+{
+    std::string seen;
+    {
+        instance evicted = text_instance([&seen](context ctx) -> task<std::string> {
+            const auto word = std::make_unique<std::string>("there");
+            class reader
+            {
+            public:
+                reader(const std::string& from, std::string& to) : from_(from), to_(to) {}
+                ~reader() { to_ += from_; }
+
+            private:
+                const std::string& from_;
+                std::string& to_;
+            };
+            const auto read = [&seen](context inner, const std::string* from) -> task<> {
+                const reader local(*from, seen);
+                co_await inner.receive(shop::note);
+            };
+            ctx.spawn(read, word.get());
+            co_await ctx.receive(shop::go);
+            co_return "";
+        });
+        evicted.activate();
+    }
+    CHECK(seen == "there");
 }
 
 TEST_CASE("fan-in: the last of many results ends the wait, in whatever order they come")

@@ -184,7 +184,7 @@ public:
     /// What it gives is kept in memory and need not be encodable; a replay computes it again. What
     /// it refers to must outlive it.
     template <class T>
-    spawned<T> spawn(task<T> work) const
+    spawned<T> spawn(task<T>&& work) const
     {
         auto state = std::make_shared<detail::typed_spawned_state<T>>(*run_, std::move(work));
         state->start();

@@ -56,23 +56,27 @@ struct conversion<T>
 
     static T read(const payload_reader& from)
     {
+        constexpr bool has_default = std::is_default_constructible_v<T>;
         static_assert(
-            std::is_default_constructible_v<T>,
-            "perdure: a described struct is read into one that was default-constructed; give it a "
-            "default constructor");
-        T value{};
-        from.object_size();
-        boost::mp11::mp_for_each<detail::described_members<T>>([&](auto descriptor) {
-            using type = detail::member_type<T, decltype(descriptor)>;
-            if constexpr (detail::is_optional<type>) {
-                if (const auto member = from.find(descriptor.name)) {
-                    value.*descriptor.pointer = conversion<type>::read(*member);
+            has_default, "perdure: a described struct is read into one that was "
+                         "default-constructed; give it a default constructor");
+        if constexpr (has_default) {
+            T value{};
+            from.object_size();
+            boost::mp11::mp_for_each<detail::described_members<T>>([&](auto descriptor) {
+                using type = detail::member_type<T, decltype(descriptor)>;
+                if constexpr (detail::is_optional<type>) {
+                    if (const auto member = from.find(descriptor.name))
+                        value.*descriptor.pointer = conversion<type>::read(*member);
+                } else if constexpr (payload_type<type>) {
+                    value.*descriptor.pointer =
+                        conversion<type>::read(from.member(descriptor.name));
                 }
-            } else if constexpr (payload_type<type>) {
-                value.*descriptor.pointer = conversion<type>::read(from.member(descriptor.name));
-            }
-        });
-        return value;
+            });
+            return value;
+        } else {
+            from.refuse(name());
+        }
     }
 
     static std::string name() { return boost::core::demangle(typeid(T).name()); }

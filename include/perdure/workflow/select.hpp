@@ -244,19 +244,27 @@ auto select(Operands&&... operands)
 /// Takes part in all of it once, however often it is awaited: a thousand outcomes cost a thousand
 /// steps. Tasks are to be spawned first.
 template <class Operand>
-auto select(std::vector<Operand> operands)
+auto select(std::vector<Operand>&& operands)
 {
     constexpr bool once = detail::awaitable_once<Operand>;
     static_assert(
         !once, "perdure: a select over a vector takes operations, futures and spawned tasks; give "
                "tasks to ctx.spawn first");
-    if constexpr (once) {
+    if constexpr (once)
         return detail::refused_awaitable();
-    } else if constexpr (detail::check_operands<Operand>()) {
+    else if constexpr (detail::check_operands<Operand>())
         return selection<Operand>(std::move(operands));
-    } else {
+    else
         return detail::refused_awaitable();
-    }
+}
+
+template <class Operand>
+auto select(const std::vector<Operand>& operands)
+{
+    if constexpr (detail::check_operands<const Operand&>())
+        return select(std::vector<Operand>(operands));
+    else
+        return detail::refused_awaitable();
 }
 
 } // namespace perdure

@@ -182,13 +182,21 @@ auto when_all(Operands&&... operands)
 ///     for (const auto& o : orders) charges.push_back(ctx.run(shop::charge(o)));
 ///     const std::vector<std::string> payments = co_await when_all(std::move(charges));
 template <class Operand>
-auto when_all(std::vector<Operand> operands)
+auto when_all(std::vector<Operand>&& operands)
 {
-    if constexpr (detail::check_operands<Operand>()) {
+    if constexpr (detail::check_operands<Operand>())
         return all_of<std::vector<Operand>>(std::move(operands));
-    } else {
+    else
         return detail::refused_awaitable();
-    }
+}
+
+template <class Operand>
+auto when_all(const std::vector<Operand>& operands)
+{
+    if constexpr (detail::check_operands<const Operand&>())
+        return all_of<std::vector<Operand>>(operands);
+    else
+        return detail::refused_awaitable();
 }
 
 } // namespace perdure

@@ -1,4 +1,4 @@
-// expect: perdure: a task is awaited once; write co_await std::move
+// expect: perdure: a task is awaited once, and so is what when_all and select make of several; write co_await std::move
 #include "case.hpp"
 
 perdure::task<int> child(perdure::context) { co_return 1; }
