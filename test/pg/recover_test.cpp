@@ -272,6 +272,31 @@ TEST_CASE("what the janitor has counts against the pool's size, and whoever wait
     });
 }
 
+TEST_CASE("a cancellation never hits the next user's statement, however it races with the end")
+{
+    asio::io_context io{1};
+    pg::pool pool{io.get_executor(), test_pool(1)};
+    test::run(io, [&]() -> asio::awaitable<void> {
+        for (int i = 0; i < 40; ++i) {
+            const auto sleep = [](pg::pool& p, double seconds) -> asio::awaitable<void> {
+                co_await p.execute(sleep_for, seconds);
+            };
+            asio::cancellation_signal cancel;
+            bool ended = false;
+            auto handler = [&](std::exception_ptr) { ended = true; };
+            const double about_when_it_is_cancelled = 0.015 + 0.0005 * i;
+            asio::co_spawn(
+                io, sleep(pool, about_when_it_is_cancelled),
+                asio::bind_cancellation_slot(cancel.slot(), std::move(handler)));
+            co_await test::pause(2ms);
+            cancel.emit(asio::cancellation_type::terminal);
+            co_await test::wait_until([&] { return ended; });
+            for (int j = 0; j < 3; ++j) co_await pool.execute(sleep_for, 0.001);
+        }
+    });
+    CHECK(pool.size() == 1);
+}
+
 TEST_CASE("closing a pool ends its janitor at once")
 {
     asio::io_context io{1};
