@@ -30,6 +30,12 @@ engine_options& engine_options::connect_timeout(std::chrono::milliseconds timeou
     return *this;
 }
 
+engine_options& engine_options::response_timeout(std::chrono::milliseconds timeout)
+{
+    response_timeout_ = timeout;
+    return *this;
+}
+
 engine_options& engine_options::listener_dsn(std::string dsn)
 {
     listener_dsn_ = std::move(dsn);

@@ -31,6 +31,7 @@ pg::connection_options connection_to(
 {
     pg::connection_options connection{dsn};
     connection.connect_timeout(options.connect_timeout());
+    connection.response_timeout(options.response_timeout());
     connection.prepared_statements(options.prepared_statements());
     connection.blocking_executor(blocking.get_executor());
     return connection;
@@ -49,6 +50,8 @@ void check_options(const engine_options& options)
 {
     const auto refuse = [](const char* sentence) { throw error{errc::invalid_argument, sentence}; };
     if (options.pool_size() == 0) refuse("an engine's pool_size must be at least 1");
+    if (options.response_timeout() <= std::chrono::milliseconds{0})
+        refuse("an engine's response_timeout must be positive");
     if (options.poll_interval() <= std::chrono::milliseconds{0})
         refuse("an engine's poll_interval must be positive");
     if (options.safety_poll() <= std::chrono::milliseconds{0})

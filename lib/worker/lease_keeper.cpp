@@ -1,5 +1,13 @@
 #include <worker/lease_keeper.hpp>
 
+#include <perdure/pg/error.hpp>
+
+#include <boost/asio/deferred.hpp> // before awaitable_operators.hpp, which needs it
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include <utility>
 #include <vector>
 
@@ -98,25 +106,40 @@ void lease_keeper::stop()
 
 asio::awaitable<void> lease_keeper::run(task_kind kind)
 {
+    using namespace asio::experimental::awaitable_operators;
     const auto interval = lease_ * 3 / 10;
+    asio::steady_timer limit{engine_->executor()};
     auto next = std::chrono::steady_clock::now() + interval;
     while (!stopping_) {
         wake_of(kind).clear();
         co_await wake_of(kind).wait_until(next);
         if (stopping_) break;
         next = std::chrono::steady_clock::now() + interval;
+        limit.expires_at(next);
         std::exception_ptr failure;
-        try {
-            if (kind == task_kind::workflow)
-                co_await extend_workflows();
-            else
-                co_await extend_activities();
-        } catch (const pg::error&) {
-            failure = std::current_exception();
-        }
-        if (!failure) continue;
+        const auto first =
+            co_await (extend(kind, failure) || limit.async_wait(asio::use_awaitable));
+        const bool answered = first.index() == 0;
+        if (answered && !failure) continue;
+        if (!answered)
+            failure = std::make_exception_ptr(
+                pg::error{pg::errc::response_timed_out, "the database does not answer"});
         engine_->database_failed("cannot extend leases", failure);
         next = std::chrono::steady_clock::now() + interval / 4;
+    }
+}
+
+asio::awaitable<void> lease_keeper::extend(task_kind kind, std::exception_ptr& failure)
+{
+    // What runs beside it must have suspended before this may end.
+    co_await asio::post(engine_->executor(), asio::use_awaitable);
+    try {
+        if (kind == task_kind::workflow)
+            co_await extend_workflows();
+        else
+            co_await extend_activities();
+    } catch (const pg::error&) {
+        failure = std::current_exception();
     }
 }
 

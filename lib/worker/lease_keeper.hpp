@@ -10,6 +10,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <map>
 #include <memory>
@@ -98,7 +99,8 @@ public:
     void look_for_cancelled() { wake_activities_.raise(); }
 
     /// Extends the leases of one kind every 30 % of a lease, until stopped; the other kind's do not
-    /// wait for it. What could not be extended is tried again after a quarter of that.
+    /// wait for it. What could not be extended, or not in that time, is tried again after a quarter
+    /// of it, on another connection if that one went silent.
     boost::asio::awaitable<void> run(task_kind kind);
     void stop();
 
@@ -124,6 +126,7 @@ private:
     }
     /// The entry of a lease that has not ended; the row may have been claimed again since.
     entry* find(const held& which) noexcept;
+    boost::asio::awaitable<void> extend(task_kind kind, std::exception_ptr& failure);
     boost::asio::awaitable<void> extend_workflows();
     boost::asio::awaitable<void> extend_activities();
     void note(

@@ -62,6 +62,9 @@ public:
             while (more) more = co_await activate_and_commit(failure);
         } catch (const error& cause) {
             failure = hand_back{cause.what()};
+        } catch (const pg::error& cause) {
+            if (cause.code() != pg::errc::bad_value) throw;
+            failure = hand_back{cause.what()}; // its history is a newer worker's
         }
         if (failure) {
             live_.reset();

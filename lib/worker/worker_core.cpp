@@ -20,7 +20,10 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr std::size_t most_per_commit = 200;
-constexpr std::chrono::seconds hand_back_time{2}; // what is handed back must be sent within it
+/// What a drain keeps of its deadline for handing back: a fifth, at most this. No drain has less
+/// than this in all.
+constexpr std::chrono::seconds hand_back_time{2};
+constexpr std::chrono::hours longest_drain{24 * 365};
 
 template <class Item, class Outcome>
 std::shared_ptr<batcher<Item, Outcome>> make_batcher(const std::shared_ptr<engine_core>& engine)
@@ -51,6 +54,7 @@ worker_core::worker_core(std::shared_ptr<engine_core> engine, worker_options opt
       cache_{options_.cached_instances()},
       workflow_slots_{std::make_shared<slots>(engine_->executor(), options_.workflow_slots())},
       activity_slots_{std::make_shared<slots>(engine_->executor(), options_.activity_slots())},
+      thread_slots_{std::make_shared<slots>(engine_->executor(), 2 * options_.threads())},
       leases_{std::make_shared<lease_keeper>(engine_, options_.lease())},
       progress_{engine_->executor()}
 {
@@ -141,7 +145,7 @@ asio::awaitable<void> worker_core::run(std::shared_ptr<worker_core> self)
     if (self->running_) throw error{errc::already_exists, "this worker runs already"};
     self->running_ = true; // from here on it can be drained
     self->stopping_ = self->handing_back_ = false;
-    self->drain_until_ = time_point::max();
+    self->finish_until_ = self->leave_until_ = time_point::max();
     self->loop_failure_ = nullptr;
     std::exception_ptr failure;
     try {
@@ -168,15 +172,15 @@ asio::awaitable<void> worker_core::work()
     if (cancelled) throw boost::system::system_error{asio::error::operation_aborted};
 }
 
-/// Waits for `drain`, and then until nothing is in flight or its deadline has passed. Returns true
+/// Waits for `drain`, and then until nothing is in flight or it is time to hand back. Returns true
 /// when it was cancelled.
 asio::awaitable<bool> worker_core::wait_for_drain()
 {
     bool cancelled = false;
-    while (!stopping_ || (!idle() && std::chrono::steady_clock::now() < drain_until_)) {
+    while (!stopping_ || (!idle() && std::chrono::steady_clock::now() < finish_until_)) {
         progress_.clear();
         try {
-            co_await progress_.wait_until(drain_until_);
+            co_await progress_.wait_until(finish_until_);
         } catch (const boost::system::system_error&) {
             cancelled = true;
         }
@@ -192,10 +196,9 @@ asio::awaitable<void> worker_core::leave()
 {
     handing_back_ = true;
     leases_->stop_all(stop_reason::handing_back);
-    const time_point give_up = std::chrono::steady_clock::now() + hand_back_time;
-    while (!idle() && std::chrono::steady_clock::now() < give_up) {
+    while (!idle() && std::chrono::steady_clock::now() < leave_until_) {
         progress_.clear();
-        co_await progress_.wait_until(give_up);
+        co_await progress_.wait_until(leave_until_);
     }
     if (!idle())
         engine_->log(
@@ -226,10 +229,23 @@ bool worker_core::idle() const noexcept
     return polling_ == 0 && workflow_slots_->used() == 0 && activity_slots_->used() == 0;
 }
 
+bool worker_core::runs_plain_functions() const noexcept
+{
+    return std::any_of(activities_.begin(), activities_.end(), [](const auto& each) {
+        return static_cast<bool>(each.second->plain);
+    });
+}
+
 void worker_core::drain(std::chrono::milliseconds deadline)
 {
     if (!running_) return;
-    drain_until_ = std::min(drain_until_, std::chrono::steady_clock::now() + deadline);
+    deadline = std::clamp<std::chrono::milliseconds>(
+        deadline, std::chrono::milliseconds{0}, longest_drain);
+    const auto kept = std::min<std::chrono::milliseconds>(hand_back_time, deadline / 5);
+    const time_point now = std::chrono::steady_clock::now();
+    finish_until_ = std::min(finish_until_, now + deadline - kept);
+    leave_until_ = std::min<time_point>(
+        leave_until_, now + std::max<std::chrono::milliseconds>(deadline, hand_back_time));
     if (!std::exchange(stopping_, true))
         engine_->log(
             log_level::info, "draining",
@@ -255,10 +271,12 @@ void worker_core::start_loops()
 
     const std::shared_ptr<engine_core> on = engine_;
     leases_ = std::make_shared<lease_keeper>(engine_, options_.lease());
-    spawn_loop(leases_->run(), nullptr);
+    spawn_loop(leases_->run(task_kind::workflow), nullptr);
+    spawn_loop(leases_->run(task_kind::activity), nullptr);
     if (!workflows_.empty()) {
         workflow_poller_ = std::make_shared<poller<store::workflow_task>>(
-            engine_, task_kind::workflow, options_.queues(), workflow_slots_, options_.lease(),
+            engine_, task_kind::workflow, options_.queues(), std::vector{workflow_slots_},
+            options_.lease(),
             [on](store::claim_request request) {
                 return on->store().claim_workflow_tasks(std::move(request));
             },
@@ -269,8 +287,10 @@ void worker_core::start_loops()
         spawn_loop(workflow_poller_->run(), &polling_);
     }
     if (!activities_.empty()) {
+        std::vector<std::shared_ptr<slots>> bounds{activity_slots_};
+        if (runs_plain_functions()) bounds.push_back(thread_slots_);
         activity_poller_ = std::make_shared<poller<store::activity_task>>(
-            engine_, task_kind::activity, options_.queues(), activity_slots_, options_.lease(),
+            engine_, task_kind::activity, options_.queues(), std::move(bounds), options_.lease(),
             [on](store::claim_request request) {
                 return on->store().claim_activity_tasks(std::move(request));
             },
@@ -313,8 +333,12 @@ void worker_core::start(store::workflow_task task, slots::slot slot, time_point 
 
 void worker_core::start(store::activity_task task, slots::slot slot, time_point asked)
 {
+    const auto implementation = find_activity(task.name);
+    slots::slot thread; // taken here, before the next claim asks how many there are
+    if (implementation && implementation->plain) thread = thread_slots_->take();
     spawn_task(
-        run_activity_task(shared_from_this(), std::move(task), std::move(slot), asked),
+        run_activity_task(
+            shared_from_this(), std::move(task), std::move(slot), std::move(thread), asked),
         "an activity was left to its lease");
 }
 

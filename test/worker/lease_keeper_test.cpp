@@ -70,3 +70,30 @@ TEST_CASE("a lease that could not be extended is tried again long before the nex
         co_await wait_until([&] { return ended; });
     });
 }
+
+TEST_CASE("a lease survives connections that go silent")
+{
+    constexpr workflow<"errand", void()> errand;
+    constexpr activity<"wait", void()> wait;
+    const installation on;
+    proxy network{test_dsn()};
+    bool begun = false;
+    bool outlived = false;
+    process here{on, network.dsn()};
+    worker& runs = here.add_worker(on.workers().lease(2s));
+    runs.implement(errand, [wait](context ctx) -> task<void> { co_await ctx.run(wait()); });
+    runs.implement(wait, [&](activity_context) -> asio::awaitable<void> {
+        begun = true;
+        co_await pause(6s); // three leases: cancelled if it is lost
+        outlived = true;
+    });
+    here.start_all();
+    here.run([&]() -> asio::awaitable<void> {
+        co_await here.client().start(errand());
+        co_await wait_until([&] { return begun; });
+        network.silence();
+        co_await wait_until([&] { return outlived || here.logged("a lease was lost"); });
+    });
+    CHECK(outlived);
+    CHECK(here.logged("the database does not answer"));
+}

@@ -33,6 +33,10 @@ public:
     engine_options& pool_timeout(std::chrono::milliseconds timeout);
     /// How long one attempt to connect may take. Default: 5 s.
     engine_options& connect_timeout(std::chrono::milliseconds timeout);
+    /// How long the server may be silent while an answer is due, before the connection is given up
+    /// and the operation fails or is tried on another: bounds what a network costs that drops
+    /// everything. Must be longer than any statement takes, which is at most 30 s. Default: 60 s.
+    engine_options& response_timeout(std::chrono::milliseconds timeout);
     /// A connection string of its own for the listener, for when the other one leads through a
     /// proxy that pools transactions (LISTEN needs a session). Default: the engine's.
     engine_options& listener_dsn(std::string dsn);
@@ -54,6 +58,7 @@ public:
     std::size_t pool_size() const noexcept { return pool_size_; }
     std::chrono::milliseconds pool_timeout() const noexcept { return pool_timeout_; }
     std::chrono::milliseconds connect_timeout() const noexcept { return connect_timeout_; }
+    std::chrono::milliseconds response_timeout() const noexcept { return response_timeout_; }
     const std::string& listener_dsn() const noexcept { return listener_dsn_; }
     bool notifications() const noexcept { return notifications_; }
     std::chrono::milliseconds poll_interval() const noexcept { return poll_interval_; }
@@ -66,6 +71,7 @@ private:
     std::size_t pool_size_ = 10;
     std::chrono::milliseconds pool_timeout_{5000};
     std::chrono::milliseconds connect_timeout_{5000};
+    std::chrono::milliseconds response_timeout_{60'000};
     std::string listener_dsn_;
     bool notifications_ = true;
     std::chrono::milliseconds poll_interval_{500};
