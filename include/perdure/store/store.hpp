@@ -131,9 +131,9 @@ public:
     boost::asio::awaitable<std::vector<completion_status>> release(
         std::vector<workflow_release> releases);
 
-    /// Delivers signals to active instances; those of one instance arrive in this order. A lost
-    /// connection is repaired by sending them again with their keys. Rejected and \throws: as
-    /// `create`.
+    /// Delivers signals to active instances; those of one instance arrive in this order, unless a
+    /// stranger's lock sets some of them apart. A lost connection is repaired by sending them again
+    /// with their keys. Rejected, and \throws: as `create`.
     boost::asio::awaitable<void> signal(
         std::vector<signal_request> signals, answers<signalled> answers);
     /// Likewise.
