@@ -1,5 +1,6 @@
 // The batch machine, stepped without a socket: each rule by itself.
-#include <store/batch_machine.hpp>
+#include "batch_steps.hpp"
+
 #include <store/classify.hpp>
 
 #include <doctest/doctest.h>
@@ -8,36 +9,7 @@ using namespace perdure::store;
 using namespace std::chrono_literals;
 namespace pg = perdure::pg;
 
-using kind = enum batch_step::kind;
-using indices = std::vector<std::size_t>;
-
 namespace {
-
-batch_machine machine_of(std::size_t items, batch_limits limits = {})
-{
-    return batch_machine{std::vector<std::size_t>(items, 1), limits};
-}
-
-void expect_send(batch_machine& machine, const indices& items)
-{
-    const batch_step step = machine.next();
-    CHECK(step.kind == kind::send);
-    CHECK(step.items == items);
-}
-
-void expect_probe(batch_machine& machine, const indices& items)
-{
-    const batch_step step = machine.next();
-    CHECK(step.kind == kind::probe);
-    CHECK(step.items == items);
-}
-
-void expect_wait(batch_machine& machine, std::chrono::milliseconds pause)
-{
-    const batch_step step = machine.next();
-    CHECK(step.kind == kind::wait);
-    CHECK(step.pause == pause);
-}
 
 pg::error server_error(std::string state, std::string detail = {})
 {
@@ -132,93 +104,6 @@ TEST_CASE("a deadlock sends the same batch again, at once, then later and later"
     CHECK(machine.next().kind == kind::done);
 }
 
-TEST_CASE("items that a stranger has locked are found, and do not hold up the others")
-{
-    batch_machine machine = machine_of(4);
-    expect_send(machine, {0, 1, 2, 3});
-    machine.failed(batch_failure::locked);
-    expect_probe(machine, {0, 1, 2, 3});
-    machine.probed({true, false, true, false});
-    expect_send(machine, {1, 3});
-    machine.committed();
-    CHECK(machine.outcome(3) == batch_outcome::confirmed);
-    CHECK(machine.held_up());
-    expect_wait(machine, 10ms);
-    expect_probe(machine, {0, 2}); // a probe waits for nobody
-    machine.probed({true, true});
-    expect_wait(machine, 20ms);
-    expect_probe(machine, {0, 2});
-    machine.probed({true, false});
-    expect_send(machine, {2});
-    machine.committed();
-    expect_wait(machine, 40ms);
-    expect_probe(machine, {0});
-    machine.probed({false});
-    CHECK_FALSE(machine.held_up());
-    expect_send(machine, {0});
-    machine.committed();
-    CHECK(machine.next().kind == kind::done);
-}
-
-TEST_CASE("a lock that the probe does not see is found by sending each item alone")
-{
-    const auto check = [](batch_machine machine) {
-        for (std::size_t item = 0; item < 3; ++item) {
-            expect_send(machine, {item});
-            if (item == 0)
-                machine.failed(batch_failure::locked);
-            else
-                machine.committed();
-        }
-        expect_wait(machine, 10ms);
-    };
-    SUBCASE("after a probe")
-    {
-        batch_machine machine = machine_of(3);
-        expect_send(machine, {0, 1, 2});
-        machine.failed(batch_failure::locked);
-        expect_probe(machine, {0, 1, 2});
-        machine.probed({false, false, false});
-        expect_send(machine, {0, 1, 2});
-        machine.failed(batch_failure::locked);
-        check(std::move(machine));
-    }
-    SUBCASE("where nothing can be probed")
-    {
-        batch_limits limits;
-        limits.probes = false;
-        batch_machine machine = machine_of(3, limits);
-        expect_send(machine, {0, 1, 2});
-        machine.failed(batch_failure::locked);
-        check(std::move(machine));
-    }
-}
-
-TEST_CASE("with patience an item that stays locked is rejected, and the others are confirmed")
-{
-    batch_limits limits;
-    limits.resolves = false;
-    limits.patience = 10s;
-    batch_machine machine = machine_of(2, limits);
-    expect_send(machine, {0, 1});
-    machine.failed(batch_failure::locked, 250ms);
-    auto total = 250ms;
-    batch_step step = machine.next();
-    for (; step.kind != kind::reject; step = machine.next()) {
-        REQUIRE(step.kind != kind::give_up);
-        if (step.kind == kind::wait) total += step.pause;
-        if (step.kind == kind::probe && step.items.size() == 2) machine.probed({true, false});
-        if (step.kind == kind::probe && step.items.size() == 1) machine.probed({true});
-        if (step.kind == kind::send) machine.committed();
-    }
-    CHECK(step.items == indices{0});
-    CHECK(machine.outcome(0) == batch_outcome::rejected);
-    CHECK(machine.outcome(1) == batch_outcome::confirmed);
-    CHECK(total > 8s);
-    CHECK(total <= 10s);
-    CHECK(machine.next().kind == kind::done);
-}
-
 TEST_CASE("a loser that was ever in doubt is asked for before it is lost")
 {
     batch_machine machine = machine_of(2);
@@ -289,32 +174,6 @@ TEST_CASE("a question that is not answered is asked again, never answered by a g
         CHECK(step.items == indices{0, 1});
         machine.failed(how);
     }
-}
-
-TEST_CASE("a stranger's lock on an instance in doubt does not hold up the others in doubt")
-{
-    batch_machine machine = machine_of(3);
-    machine.next();
-    machine.failed(batch_failure::unknown);
-    CHECK(machine.next().items == indices{0, 1, 2});
-    machine.failed(batch_failure::locked);
-    expect_probe(machine, {0, 1, 2});
-    machine.probed({false, true, false});
-    batch_step step = machine.next();
-    CHECK(step.kind == kind::resolve);
-    CHECK(step.items == indices{0, 2});
-    machine.resolved({true, true});
-    CHECK(machine.held_up());
-    expect_wait(machine, 10ms);
-    expect_probe(machine, {1});
-    machine.failed(batch_failure::unknown); // a probe changes nothing: the same doubt as before
-    expect_probe(machine, {1});
-    machine.probed({false});
-    step = machine.next();
-    CHECK(step.kind == kind::resolve);
-    CHECK(step.items == indices{1});
-    machine.resolved({true});
-    CHECK(machine.next().kind == kind::done);
 }
 
 TEST_CASE(

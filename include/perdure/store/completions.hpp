@@ -56,7 +56,8 @@ struct workflow_completed
     std::string reason; ///< rejected: the server's words
     /// Events arrived meanwhile: the task stays claimed, under the completion's next token, and
     /// goes on with `arrived`. Always false for a run that ended; the next run of one that was
-    /// continued is a task like any other.
+    /// continued is a task like any other. Also false when this version of the library cannot read
+    /// one of them: the task is left to its lease then, and says so to whoever claims it next.
     bool more = false;
     std::vector<arrived_event> arrived;
     timestamp now{}; ///< the database's clock, when confirmed
