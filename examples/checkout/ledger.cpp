@@ -1,9 +1,14 @@
 #include "ledger.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/use_future.hpp>
 
 #include <chrono>
+#include <condition_variable>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
 #include <utility>
 
 namespace shop {
@@ -33,6 +38,14 @@ insert into shop.ledger (idempotency_key, order_id, kind, cents, worker, at)
 values ($1, $2, $3, $4, $5, $6)
 on conflict do nothing)"};
 
+/// How a coroutine ended, for a thread that waits for it.
+struct ending
+{
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    std::optional<std::exception_ptr> failure; // nothing: not yet; null: well
+};
+
 } // namespace
 
 ledger::ledger(asio::any_io_executor executor, std::string dsn, std::string worker)
@@ -48,16 +61,33 @@ asio::awaitable<void> ledger::create()
 
 asio::awaitable<void> ledger::write(perdure::activity_context activity, order subject)
 {
-    const auto now =
-        std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-    const std::string key = activity.idempotency_key();
-    co_await pool_.execute(
-        insert, key, subject.id, activity.info().name, subject.cents, worker_, now);
+    return write_row(
+        activity.idempotency_key(), activity.info().name, std::move(subject.id), subject.cents);
 }
 
 void ledger::write_and_wait(perdure::activity_context activity, const order& subject)
 {
-    asio::co_spawn(pool_.get_executor(), write(activity, subject), asio::use_future).get();
+    const auto written = std::make_shared<ending>();
+    asio::co_spawn(
+        pool_.get_executor(), write(activity, subject), [written](std::exception_ptr failure) {
+            const std::lock_guard guard{written->mutex};
+            written->failure = failure;
+            written->changed.notify_all();
+        });
+    std::unique_lock guard{written->mutex};
+    const auto has_ended = [&] { return written->failure.has_value(); };
+    // When an exception ends the program nobody runs the executor any more, and the worker says so.
+    if (!written->changed.wait(guard, activity.stop_token(), has_ended))
+        throw std::runtime_error{"told to stop while writing"};
+    if (*written->failure) std::rethrow_exception(*written->failure);
+}
+
+asio::awaitable<void> ledger::write_row(
+    std::string key, std::string kind, std::string order_id, std::int64_t cents)
+{
+    const auto now =
+        std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+    co_await pool_.execute(insert, key, order_id, kind, cents, worker_, now);
 }
 
 } // namespace shop

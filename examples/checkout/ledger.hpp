@@ -10,6 +10,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 
+#include <cstdint>
 #include <string>
 
 namespace shop {
@@ -31,10 +32,13 @@ public:
     boost::asio::awaitable<void> write(perdure::activity_context activity, order subject);
 
     /// The same for a plain function: called on any thread but the executor's, returns when it is
-    /// written.
+    /// written, or throws when the activity is to stop.
     void write_and_wait(perdure::activity_context activity, const order& subject);
 
 private:
+    boost::asio::awaitable<void> write_row(
+        std::string key, std::string kind, std::string order_id, std::int64_t cents);
+
     perdure::pg::pool pool_;
     std::string worker_;
 };

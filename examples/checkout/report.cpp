@@ -137,7 +137,8 @@ void print(
     line("wake-up p50, ms", percentile(result.wake_ups, 0.50))
         << "   from the client's start call to the first line of the charge\n";
     line("wake-up p99, ms", percentile(result.wake_ups, 0.99))
-        << "   (" << result.wake_ups.size() << " orders, those placed around the kill left out)\n";
+        << "   (" << result.wake_ups.size() << " orders"
+        << (seen.killed_at ? ", those placed around the kill left out" : "") << ")\n";
     if (seen.killed_at)
         line("in flight at the kill", result.in_flight)
             << "   done " << std::setprecision(0) << result.in_flight_done

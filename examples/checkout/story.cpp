@@ -17,7 +17,7 @@ void story::heed(std::string_view line, double now)
     std::string what;
     words >> first >> what;
     if (what == "orders") {
-        expected = std::stoul(first);
+        expected += std::stoul(first);
     } else if (what == "placed") {
         words >> orders[first].placed_at;
     } else if (what == "shipped" || what == "refunded") {

@@ -1,4 +1,4 @@
-// What the demo saw happen, line by line, from the client's output.
+// What the demo saw happen, line by line, from the output of its clients.
 #pragma once
 
 #include <cstddef>
@@ -28,7 +28,7 @@ struct order_story
 
 struct story
 {
-    std::size_t expected = 0; // orders in the file that can be placed
+    std::size_t expected = 0; // orders that the clients are going to place
     std::vector<std::string> broken;
     std::map<std::string, order_story> orders; // by id
     std::optional<double> killed_at;           // when a worker was killed, seconds since 1970

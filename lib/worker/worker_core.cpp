@@ -115,6 +115,7 @@ asio::thread_pool& worker_core::threads()
 void worker_core::join_threads()
 {
     if (!threads_) return;
+    leases_->stop_all(stop_reason::handing_back); // what waits for its stop token does not wait on
     threads_->stop();
     threads_->join();
 }

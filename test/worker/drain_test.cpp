@@ -17,6 +17,7 @@
 #include <atomic>
 #include <csignal>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -222,6 +223,31 @@ TEST_CASE("a plain function is told when its time is up, and when it is handed b
     });
     here.drain(0s);
     here.run([&] { return wait_until([&] { return told == 2; }); });
+}
+
+TEST_CASE("a worker that is destroyed tells its functions on threads to stop")
+{
+    std::atomic<bool> begun = false;
+    std::atomic<bool> told = false;
+    const installation on;
+    process here{on};
+    std::optional<worker> runs{std::in_place, here.engine(), on.workers()};
+    runs->implement(job, run_job);
+    runs->implement(work, [&](activity_context ctx) {
+        begun = true;
+        const auto end = std::chrono::steady_clock::now() + deadline;
+        while (!ctx.cancelled() && std::chrono::steady_clock::now() < end)
+            std::this_thread::sleep_for(1ms);
+        told = ctx.cancelled();
+        return -1;
+    });
+    asio::co_spawn(here.io(), runs->run(), rethrow);
+    here.run([&]() -> asio::awaitable<void> {
+        co_await here.client().start(job());
+        co_await wait_until([&] { return begun.load(); });
+    });
+    runs.reset(); // nobody runs the executor, as when an exception is ending the program
+    CHECK(told);
 }
 
 TEST_CASE("a second SIGTERM ends a process whose function on a thread does not return")
