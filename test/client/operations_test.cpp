@@ -94,6 +94,7 @@ TEST_CASE("a history is read in pages")
         for (bool more = true; more;) {
             const auto after = static_cast<std::int32_t>(pages.size());
             const auto page = co_await started.history({}, store::history_page{after, 5});
+            CHECK(page.size() <= 5);
             more = page.size() == 5;
             pages.insert(pages.end(), page.begin(), page.end());
         }

@@ -24,6 +24,8 @@ namespace {
 inline constexpr perdure::workflow<"greet", std::string(std::string)> greet;
 inline constexpr perdure::signal<"name", std::string> name_signal;
 inline constexpr perdure::workflow<"unknown", void()> unknown;
+inline constexpr perdure::workflow<"naps", void()> naps;
+inline constexpr perdure::activity<"snore", void()> snore;
 
 perdure::task<std::string> run_greet(perdure::context ctx, std::string greeting)
 {
@@ -144,7 +146,17 @@ TEST_CASE("a schema that was not migrated is one sentence that says what to do")
 
 TEST_CASE("a server that cannot be reached and a wrong connection string are one sentence each")
 {
-    check_failed(run_command({"list", "--dsn", "host=/nowhere dbname=shop"}), 1, "/nowhere");
+    for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+             {"list"},
+             {"show", "x"},
+             {"signal", "x", "y"},
+             {"cancel", "x"},
+             {"remove", "x"},
+             {"stats"}}) {
+        std::vector<std::string> arguments = command;
+        arguments.insert(arguments.end(), {"--dsn", "host=/nowhere dbname=shop"});
+        check_failed(run_command(std::move(arguments)), 1, "/nowhere");
+    }
     check_failed(run_command({"migrate", "--dsn", "host=/nowhere dbname=shop"}), 1, "/nowhere");
     check_failed(run_command({"list", "--dsn", "nonsense=1"}), 1, "nonsense");
 }
@@ -155,7 +167,16 @@ TEST_CASE("wrong usage exits with status 2 and one sentence")
     check_failed(run_command({"show"}), 2, "id");
     check_failed(run_command({"list", "--state", "sleeping"}), 2, "sleeping");
     check_failed(run_command({"list", "--limit", "0"}), 2, "limit");
-    check_failed(run_command({"polish"}), 2, "polish");
+    check_failed(run_command({"polish"}), 2, "unknown command \"polish\"");
+    check_failed(run_command({"--polish"}), 2, "unknown option \"--polish\"");
+    check_failed(run_command({"list", "--polish"}), 2, "--polish");
+    check_failed(run_command({"cancel"}), 2, "id");
+    check_failed(run_command({"remove"}), 2, "id");
+    check_failed(run_command({"stats", "now"}), 2, "now");
+    check_failed(run_command({"show", "x", "--limit", "0"}), 2, "limit");
+    check_failed(run_command({"show", "x", "--after", "-1"}), 2, "after");
+    check_failed(run_command({"show", "x", "--limit", "many"}), 2, "many");
+    check_failed(run_command({"show", "x", "--json", "--limit", "5"}), 2, "--json");
     CHECK(run_command({"--help"}).status == 0);
     CHECK(contains(run_command({"list", "--help"}).out, "--workflow"));
 }
@@ -252,4 +273,125 @@ TEST_CASE("what does not exist, and what is no signal, is one sentence each")
     check_failed(here.call({"signal", "one", "na me", "1"}), 1, "na me");
     CHECK(here.call({"signal", "one", "name", "-5"}).status == 0);
     CHECK(here.call({"signal", "one", "name", "[1,{\"a\":2}]"}).status == 0);
+}
+
+TEST_CASE("what does not exist, or cannot be an id, can be neither cancelled nor removed")
+{
+    const installation here;
+    for (const char* command : {"cancel", "remove", "show"}) {
+        CAPTURE(command);
+        check_failed(here.call({command, "nobody"}), 1, "nobody");
+        check_failed(here.call({command, ""}), 1, "id");
+        check_failed(here.call({command, std::string(300, 'x')}), 1, "255");
+        const command_result huge = here.call({command, std::string(100'000, 'x')});
+        check_failed(huge, 1, "255");
+        CHECK(huge.err.size() < 1000); // it is not said back in full
+        check_failed(here.call({command, "\xff\xfe"}), 1, "UTF-8");
+    }
+}
+
+TEST_CASE("cancel ends an instance, remove takes what is finished, and stats counts")
+{
+    const installation here;
+    start(here, greet(std::string{"hello"}).id("one"));
+    start(here, greet(std::string{"hello"}).id("two").queue("south"));
+
+    const std::vector<std::string> counted = lines(here.call({"stats"}).out);
+    REQUIRE(counted.size() == 5);
+    CHECK(counted[0] == "active instances  2");
+    CHECK(counted[1].empty());
+    CHECK(counted[2] == "QUEUE    WORKFLOWS  ACTIVITIES");
+    CHECK(counted[3] == "default  1          0");
+    CHECK(counted[4] == "south    1          0");
+    const json::value object = json::parse(here.call({"stats", "--json"}).out);
+    CHECK(object.at("active_instances").as_int64() == 2);
+    CHECK(object.at("queues").as_array().size() == 2);
+    CHECK(object.at("queues").at(1).at("queue").as_string() == "south");
+    CHECK(object.at("queues").at(1).at("workflow_tasks").as_int64() == 1);
+    CHECK(object.at("queues").at(1).at("activity_tasks").as_int64() == 0);
+
+    check_failed(here.call({"remove", "one"}), 1, "still active");
+    const command_result asked = here.call({"cancel", "one"});
+    CHECK(asked.err == "");
+    CHECK(asked.out == "asked one to end\n");
+    CHECK(asked.status == 0);
+
+    asio::io_context io{1};
+    perdure::engine engine{io, here.dsn, here.options()};
+    perdure::worker worker{engine};
+    worker.implement(greet, run_greet);
+    asio::co_spawn(io, worker.run(), [](std::exception_ptr) {});
+    perdure::client client{engine};
+    const auto end = [](perdure::client on) -> asio::awaitable<void> {
+        try {
+            co_await on.get(greet, "one").result();
+        } catch (const perdure::cancelled&) { // as it should be
+        }
+    };
+    test::run(io, end(client));
+    worker.drain();
+
+    CHECK(lines(here.call({"list", "--state", "cancelled"}).out).size() == 2);
+    const command_result shown = here.call({"show", "one"});
+    CHECK(contains(shown.out, "state     cancelled"));
+    CHECK(contains(shown.out, "cancel_requested"));
+    CHECK(contains(shown.out, "workflow_cancelled"));
+
+    const command_result removed = here.call({"remove", "one", "two"});
+    CHECK(removed.out == "removed one\n"); // what was done is known
+    CHECK(removed.status == 1);
+    CHECK(contains(removed.err, "\"two\" is still active"));
+    check_failed(here.call({"show", "one"}), 1, "one");
+}
+
+TEST_CASE(
+    "show tells what an instance waits for, and shows the part of the history it is asked for")
+{
+    const installation here;
+    start(here, greet(std::string{"hello"}).id("one"));
+    CHECK(contains(
+        here.call({"show", "one"}).out, "waits for a worker on queue default that begins it"));
+
+    asio::io_context io{1};
+    perdure::engine engine{io, here.dsn, here.options()};
+    perdure::worker worker{engine};
+    worker.implement(greet, run_greet);
+    worker.implement(naps, [](perdure::context ctx) -> perdure::task<void> {
+        for (int i = 0; i < 5; ++i) co_await ctx.sleep(std::chrono::milliseconds{1});
+        auto unserved = ctx.start(snore());
+        co_await ctx.sleep(std::chrono::hours{1});
+        co_await unserved;
+    });
+    asio::co_spawn(io, worker.run(), [](std::exception_ptr) {});
+    perdure::client client{engine};
+    const auto nap = [](perdure::client on) -> asio::awaitable<void> {
+        const auto napping = co_await on.start(naps().id("napping"));
+        const auto greeting = on.get(greet, "one");
+        for (;;) {
+            const auto state = co_await napping.state();
+            const auto other = co_await greeting.state();
+            if (state.history_length == 19 && other.history_length == 2) co_return;
+            co_await test::pause(std::chrono::milliseconds{1});
+        }
+    };
+    test::run(io, nap(client));
+    worker.drain();
+
+    CHECK(contains(here.call({"show", "one"}).out, "waits for a signal\n"));
+    const std::string whole = here.call({"show", "napping"}).out;
+    CHECK(contains(whole, "waits for activity #6 snore\n"));
+    CHECK(contains(whole, "waits for timer #7 due 20"));
+    CHECK(contains(whole, "\n 1  "));
+    CHECK(contains(whole, "\n19  "));
+
+    const std::string last = here.call({"show", "napping", "--limit", "2"}).out;
+    CHECK(contains(last, "(17 events before these: show --after 0)\n18  "));
+    CHECK(lines(last).back().starts_with("19  "));
+    const std::string middle = here.call({"show", "napping", "--after", "3", "--limit", "2"}).out;
+    CHECK(lines(middle).back().starts_with("5  "));
+    CHECK_FALSE(contains(middle, "\n3  "));
+    CHECK_FALSE(contains(middle, "\n6  "));
+    CHECK(contains(here.call({"show", "napping", "--after", "50"}).out, "no events after"));
+    const command_result document = here.call({"show", "napping", "--json"});
+    CHECK(perdure::decode_history(document.out).events.size() == 19);
 }
