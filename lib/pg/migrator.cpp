@@ -103,24 +103,6 @@ std::string lock_name(std::string_view schema)
     return "perdure migrations of " + std::string{schema};
 }
 
-/// Suspends the limit on the server's silence.
-class unlimited_patience
-{
-public:
-    explicit unlimited_patience(connection& session) noexcept
-        : session_{session}, before_{session.response_timeout()}
-    {
-        session_.response_timeout(clock::duration::max());
-    }
-    unlimited_patience(const unlimited_patience&) = delete;
-    unlimited_patience& operator=(const unlimited_patience&) = delete;
-    ~unlimited_patience() { session_.response_timeout(before_); }
-
-private:
-    connection& session_;
-    clock::duration before_;
-};
-
 error with_file(const error& e, const std::string& file)
 {
     return {
@@ -168,33 +150,39 @@ migrator::migrator(std::vector<migration_file> files, std::string schema, librar
 
 asio::awaitable<std::vector<applied_migration>> migrator::up(connection& session) const
 {
-    const unlimited_patience while_it_lasts{session};
-    co_await lock(session);
-    std::vector<applied_migration> applied;
-    std::exception_ptr failure;
-    try {
-        applied = co_await apply_pending(session);
-    } catch (...) {
-        failure = std::current_exception();
-    }
-    co_await unlock(session, failure);
-    co_return applied;
+    return alone(session, apply_pending(session));
 }
 
 asio::awaitable<std::vector<applied_migration>> migrator::down(
     connection& session, std::int32_t to_version) const
 {
-    const unlimited_patience while_it_lasts{session};
-    co_await lock(session);
-    std::vector<applied_migration> taken_back;
+    return alone(session, take_back(session, to_version));
+}
+
+/// Does the work under the lock, and without a limit on the server's silence.
+asio::awaitable<std::vector<applied_migration>> migrator::alone(
+    connection& session, asio::awaitable<std::vector<applied_migration>> work) const
+{
+    const auto limit = session.response_timeout();
+    session.response_timeout(clock::duration::max());
+    std::vector<applied_migration> done;
     std::exception_ptr failure;
+    bool locked = false;
     try {
-        taken_back = co_await take_back(session, to_version);
+        co_await lock(session);
+        locked = true;
+        done = co_await std::move(work);
     } catch (...) {
         failure = std::current_exception();
     }
-    co_await unlock(session, failure);
-    co_return taken_back;
+    try {
+        if (locked && session.usable()) co_await unlock(session);
+    } catch (const error&) { // the end of the session releases the lock, too
+        if (!failure) failure = std::current_exception();
+    }
+    session.response_timeout(limit);
+    if (failure) std::rethrow_exception(failure);
+    co_return done;
 }
 
 asio::awaitable<migration_status> migrator::status(connection& session) const
@@ -242,16 +230,9 @@ asio::awaitable<void> migrator::lock(connection& session) const
     }
 }
 
-/// Throws `failure`, if there is one, whatever becomes of the lock: the session's end releases it,
-/// too.
-asio::awaitable<void> migrator::unlock(connection& session, std::exception_ptr failure) const
+asio::awaitable<void> migrator::unlock(connection& session) const
 {
-    try {
-        if (session.usable()) co_await session.execute(release_lock(), lock_name(schema_));
-    } catch (const error&) {
-        if (!failure) throw;
-    }
-    if (failure) std::rethrow_exception(failure);
+    co_await session.execute(release_lock(), lock_name(schema_));
 }
 
 asio::awaitable<void> migrator::create_table(connection& session) const

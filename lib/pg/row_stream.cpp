@@ -17,6 +17,7 @@ asio::awaitable<row_stream> row_stream::state::open(
 asio::awaitable<result> row_stream::state::next(std::shared_ptr<state> self)
 {
     result some;
+    if (!self) co_return some; // moved from
     try {
         some = co_await connection::session::streaming::next(self->rows_);
     } catch (...) {

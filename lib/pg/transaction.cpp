@@ -67,10 +67,10 @@ asio::awaitable<transaction> transaction::state::open(
     co_return transaction{std::move(made)};
 }
 
-connection::session::pointer transaction::state::session() const
+connection::session::pointer transaction::state::session(const std::shared_ptr<state>& self)
 {
-    if (!is_open()) throw error{errc::closed, "the transaction has ended before"};
-    return session_;
+    if (!self || !self->is_open()) throw error{errc::closed, "the transaction has ended before"};
+    return self->session_;
 }
 
 void transaction::state::let_go() noexcept
@@ -103,7 +103,7 @@ asio::awaitable<pipeline_result> transaction::run_all(
     std::shared_ptr<state> self, pipeline statements)
 {
     pipeline_result answered =
-        co_await connection::session::run(self->session(), std::move(statements));
+        co_await connection::session::run(state::session(self), std::move(statements));
     self->let_go();
     co_return answered;
 }
@@ -116,7 +116,7 @@ asio::awaitable<result> transaction::run_one(std::shared_ptr<state> self, pipeli
 
 asio::awaitable<row_stream> transaction::open_stream(std::shared_ptr<state> self, pipeline one)
 {
-    const std::shared_ptr<connection::session> session = self->session();
+    const std::shared_ptr<connection::session> session = state::session(self);
     row_stream rows = co_await row_stream::state::open(session, std::move(one), std::move(self));
     co_return rows;
 }
@@ -136,11 +136,12 @@ asio::awaitable<void> transaction::rollback()
 asio::awaitable<void> transaction::roll_back(std::shared_ptr<state> self)
 {
     static const statement rollback{"rollback"};
+    if (!self) co_return; // moved from
     self->rolled_back = true;
     if (self->is_open()) {
         pipeline last;
         last.add(rollback);
-        co_await connection::session::run(self->session(), std::move(last));
+        co_await connection::session::run(state::session(self), std::move(last));
     }
     self->let_go();
 }

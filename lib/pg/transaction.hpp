@@ -23,7 +23,9 @@ public:
         std::shared_ptr<void> owner);
 
     bool is_open() const noexcept { return session_ && session_->in_transaction(); }
-    connection::session::pointer session() const;
+
+    /// The session of a transaction that is open.
+    static connection::session::pointer session(const std::shared_ptr<state>& self);
 
     /// Gives the session back if the transaction has ended.
     void let_go() noexcept;

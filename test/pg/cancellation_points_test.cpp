@@ -269,9 +269,7 @@ TEST_CASE("acquiring may be interrupted anywhere, whatever it waits for")
     o.close = close_pool;
     o.check = check_pool;
     o.prepare = with_pool;
-    o.close = {};
     interrupt_everywhere("acquire a new connection", o);
-    o.close = close_pool;
     o.prepare = with_warm_pool;
     interrupt_everywhere("acquire an idle connection", o);
 
@@ -295,7 +293,6 @@ TEST_CASE("acquiring may be interrupted anywhere, whatever it waits for")
         with_empty_pool(w);
         asio::co_spawn(w.io, drop(w), [](std::exception_ptr) {});
     };
-    o.close = {};
     interrupt_everywhere("acquire a place that becomes free", o);
 }
 
@@ -367,6 +364,7 @@ TEST_CASE("a migrator may be interrupted anywhere")
     o.prepare = [](world& w) {
         w.server.answer("advisory", {{16, std::string(1, '\1')}});
         w.server.answer("to_regclass", {{16, std::string(1, '\0')}});
+        w.server.answer("pg_namespace", {{16, std::string(1, '\0')}});
         w.server.answer("returning applied_at", {{1184, std::string(8, '\0')}});
         with_connection(w);
     };

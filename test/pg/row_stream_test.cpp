@@ -327,6 +327,7 @@ TEST_CASE("a stream ends with the connection, in the server's words, and with si
         CHECK(failure->code() == pg::errc::connection_lost);
         CHECK(failure->sqlstate() == "57P01");
         CHECK(!killed.usable());
+        CHECK(!killed.recoverable());
 
         pg::connection_options options{line.dsn()};
         options.response_timeout(50ms);
@@ -335,5 +336,6 @@ TEST_CASE("a stream ends with the connection, in the server's words, and with si
         const pg::error e = co_await test::failure_of(silent.stream(series, 1, 1));
         CHECK(e.code() == pg::errc::response_timed_out);
         CHECK(!silent.usable());
+        CHECK(!silent.recoverable());
     });
 }

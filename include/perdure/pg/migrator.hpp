@@ -11,7 +11,6 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
-#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -135,7 +134,9 @@ private:
     }
 
     boost::asio::awaitable<void> lock(connection& session) const;
-    boost::asio::awaitable<void> unlock(connection& session, std::exception_ptr failure) const;
+    boost::asio::awaitable<void> unlock(connection& session) const;
+    boost::asio::awaitable<std::vector<applied_migration>> alone(
+        connection& session, boost::asio::awaitable<std::vector<applied_migration>> work) const;
     boost::asio::awaitable<void> create_table(connection& session) const;
     boost::asio::awaitable<std::vector<applied_migration>> read_applied(connection& session) const;
     boost::asio::awaitable<std::vector<applied_migration>> apply_pending(connection& session) const;
