@@ -90,7 +90,18 @@ TEST_CASE("a signal in the commit in which its instance finishes is delivered or
         CHECK(arrived == (*status == signal_status::delivered ? 1 : 0));
     }
     CHECK(bench.count("workflow_tasks") == 0);
+}
+
+TEST_CASE("a signal that was not looked at goes with the end of its instance")
+{
+    const installation on;
+    workbench bench{on};
+    bench.start("one");
+    const workflow_task task = bench.claim_one();
+    CHECK(bench.signal("one") == signal_status::delivered);
+    bench.complete(workbench::finishing(task));
     CHECK(bench.count("inbox") == 0);
+    CHECK(bench.wait(bench.store.state("one"))->pending_events == 0);
 }
 
 TEST_CASE("a signal in the commit in which its instance continues as new reaches the next run")
