@@ -216,7 +216,9 @@ TEST_CASE("a failing file is what is reported, even if the lock cannot be releas
              "create function {schema}.hashtextextended(text, bigint) returns bigint language sql\n"
              "as 'select (1 / 0)::bigint';\n"
              "commit;\n"
+             "begin;\n"
              "set search_path = {schema}, pg_catalog;\n"
+             "commit;\n"
              "select nonsense;\n"}};
         const pg::migrator broken{breaks, unique_schema(), "1"};
         const pg::error e = co_await test::failure_of(broken.up(c));
