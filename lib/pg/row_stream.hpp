@@ -9,7 +9,7 @@
 
 namespace perdure::pg {
 
-class row_stream::state
+class PERDURE_LOCAL row_stream::state
 {
 public:
     state(std::shared_ptr<connection::session> s, std::shared_ptr<void> owner)

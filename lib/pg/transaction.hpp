@@ -9,7 +9,7 @@
 
 namespace perdure::pg {
 
-class transaction::state
+class PERDURE_LOCAL transaction::state
 {
 public:
     /// `owner`: what gives the session back when the transaction has ended.
