@@ -133,13 +133,15 @@ private:
         for (int number = 0; !stopping_; ++number) {
             const std::string key = prefix + std::to_string(number);
             bool done = false;
-            while (!done) done = co_await try_to_write(key);
+            bool doubted = false;
+            while (!done) done = co_await try_to_write(key, doubted);
             confirmed_.insert(key);
         }
     }
 
-    /// True once it is known that the operation was done.
-    boost::asio::awaitable<bool> try_to_write(std::string key)
+    /// True once it is known that the operation was done. `doubted`: an earlier attempt may still
+    /// be on its way through the network, and do it.
+    boost::asio::awaitable<bool> try_to_write(std::string key, bool& doubted)
     {
         static const pg::statement notify{"select pg_notify($1, $2)"};
         pg::pipeline p;
@@ -153,11 +155,15 @@ private:
             co_await pool_.run(std::move(p));
             co_return true;
         } catch (const pg::error& e) {
-            if (e.code() == pg::errc::server_error) throw; // the key was there: done twice
+            const bool done_already = e.sqlstate() == "23505" && doubted;
+            if (done_already) co_return true;
+            if (e.code() == pg::errc::server_error)
+                throw; // the key was there: done behind our back
             failures.push_back(e);
             doubtful = e.code() == pg::errc::commit_unknown;
         }
         unknown += doubtful ? 1 : 0;
+        doubted = doubted || doubtful;
         while (doubtful) {
             std::optional<bool> found = co_await was_written(key);
             if (found) co_return *found;
