@@ -118,3 +118,18 @@ TEST_CASE("a stranger's lock on an instance in doubt does not hold up the others
     machine.resolved({true});
     CHECK(machine.next().kind == kind::done);
 }
+
+TEST_CASE("a probe that is cut off leaves nothing in doubt")
+{
+    batch_machine machine = machine_of(2);
+    expect_send(machine, {0, 1});
+    machine.failed(batch_failure::locked);
+    expect_probe(machine, {0, 1});
+    machine.failed(batch_failure::unknown);
+    CHECK_FALSE(machine.in_doubt());
+    expect_probe(machine, {0, 1});
+    machine.probed({false, false});
+    expect_send(machine, {0, 1});
+    machine.committed();
+    CHECK(machine.next().kind == kind::done);
+}
