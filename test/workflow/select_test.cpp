@@ -192,7 +192,9 @@ TEST_CASE("a task that loses is cancelled and waited for, whatever it awaits")
         auto first = co_await select(
             nap(ctx, 1min, "nap"), reluctant(ctx), waits(beside),
             when_all(ctx.run(shop::charge(an_order)), reluctant(ctx)));
-        co_return std::get<0>(first) + ", " + co_await beside;
+        const timestamp decided = ctx.now();
+        const std::string other = co_await beside;
+        co_return std::get<0>(first) + ", " + other + (decided < ctx.now() ? " later" : " at once");
     };
     instance race = text_instance(code);
     race.activate();
@@ -206,7 +208,7 @@ TEST_CASE("a task that loses is cancelled and waited for, whatever it awaits")
     CHECK(!race.activate().finish);
     race.complete(7, "null");
     race.activate();
-    CHECK(result_of(race.activate_at_next_timer()) == "nap, beside");
+    CHECK(result_of(race.activate_at_next_timer()) == "nap, beside later");
     race.check_replays();
 }
 
@@ -293,6 +295,29 @@ TEST_CASE(
     some.fail(3, {"odd", "unlucky", {}, true, nullptr});
     some.complete(2, "null");
     CHECK(result_of(some.activate()) == "2+1-0+");
+    some.check_replays();
+}
+
+TEST_CASE("futures that are complete already come out of a select in the order in which they were")
+{
+    instance some = text_instance([](context ctx) -> task<std::string> {
+        std::vector<future<void>> started;
+        for (int i = 0; i != 4; ++i) started.push_back(ctx.start(shop::refund("x")));
+        co_await ctx.receive(shop::go);
+        auto results = select(started);
+        std::string order;
+        for (int i = 0; i != 4; ++i) {
+            const auto next = co_await results;
+            order += std::to_string(next.index);
+        }
+        co_return order;
+    });
+    some.activate();
+    for (const int operation : {4, 2, 3}) some.complete(operation, "null");
+    some.signal(shop::go());
+    some.activate();
+    some.complete(1, "null");
+    CHECK(result_of(some.activate()) == "3120");
     some.check_replays();
 }
 

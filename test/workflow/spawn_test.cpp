@@ -202,8 +202,8 @@ TEST_CASE("ten thousand spawned tasks leave nothing behind when they have ended"
             sum += n;
             co_return;
         };
-        for (int i = 0; i != 10'000; ++i) ctx.spawn(add, i, alive);
-        auto last = ctx.spawn(add, 0, alive);
+        for (int i = 0; i != 10'000; ++i) ctx.spawn(add(ctx, i, alive));
+        auto last = ctx.spawn(add(ctx, 0, alive));
         co_await last;
         co_return std::to_string(sum) + ", " + std::to_string(alive.use_count());
     });

@@ -203,6 +203,24 @@ TEST_CASE("a cancellation of the instance reaches every operand, and each task e
     all.check_replays();
 }
 
+TEST_CASE("a cancellation of the instance withdraws all futures that are awaited, and no others")
+{
+    instance all = text_instance([](context ctx) -> task<std::string> {
+        auto first = ctx.start(shop::charge(an_order));
+        auto second = ctx.start(shop::charge(an_order));
+        auto unawaited = ctx.start(shop::charge(an_order));
+        const auto both = co_await when_all(first, second).as_result();
+        co_await ctx.shielded().receive(shop::go);
+        co_return both ? "?" : both.failure().what();
+    });
+    all.activate();
+    all.cancel();
+    CHECK(all.activate().cancelled_activities == std::vector<std::int32_t>{1, 2});
+    all.signal(shop::go());
+    CHECK(result_of(all.activate()) == "cancelled");
+    all.check_replays();
+}
+
 TEST_CASE("a thousand activities at once, awaited with when_all")
 {
     instance many = text_instance([](context ctx) -> task<std::string> {
