@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Reads the columns that state_by_id, state_by_key and list_instances share.
+/// Reads the columns that state and list_instances share.
 std::vector<instance_state> read_states(const pg::result& rows)
 {
     std::vector<instance_state> states;

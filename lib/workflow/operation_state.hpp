@@ -96,7 +96,7 @@ public:
 private:
     void begin() override;
 
-    /// An activity whose time ran out goes on: histories have no command for it.
+    /// An activity whose time ran out goes on, as basic_operation::within promises.
     void withdraw(leaving why) override;
 
     untyped_activity_call call_;
