@@ -224,9 +224,7 @@ auto select(Operands&&... operands)
 {
     constexpr bool any = sizeof...(Operands) != 0;
     static_assert(any, "perdure: select needs something to wait for");
-    if constexpr (!any) {
-        return detail::refused_awaitable();
-    } else if constexpr (detail::check_operands<Operands...>()) {
+    if constexpr (any && detail::check_operands<Operands...>()) {
         using all = std::tuple<std::remove_cvref_t<Operands>...>;
         return first_of<std::remove_cvref_t<Operands>...>(all(std::forward<Operands>(operands)...));
     } else {
@@ -250,9 +248,7 @@ auto select(std::vector<Operand>&& operands)
     static_assert(
         !once, "perdure: a select over a vector takes operations, futures and spawned tasks; give "
                "tasks to ctx.spawn first");
-    if constexpr (once)
-        return detail::refused_awaitable();
-    else if constexpr (detail::check_operands<Operand>())
+    if constexpr (!once && detail::check_operands<Operand>())
         return selection<Operand>(std::move(operands));
     else
         return detail::refused_awaitable();

@@ -150,7 +150,8 @@ inline constexpr bool is_vector<std::vector<T>> = true;
 
 /// Waits for all of several operations, futures, spawned tasks, tasks, or groups of them.
 ///
-///     auto [payment, label] = co_await when_all(ctx.run(shop::charge(o)), print_label(ctx, o));
+///     auto both = co_await when_all(ctx.run(shop::charge(o)), print_label(ctx, o));
+///     auto& [payment, label] = both;
 ///
 /// They are started in the order of the parameters when it is awaited; tasks among them run, in
 /// that order, when all are started. Awaiting it gives a std::tuple of their values, std::monostate

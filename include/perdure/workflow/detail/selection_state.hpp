@@ -22,11 +22,12 @@ public:
     selection_state(const selection_state&) = delete;
     selection_state& operator=(const selection_state&) = delete;
 
+    virtual ~selection_state() = default;
+
     std::size_t size() const noexcept { return operands_.size() - taken_; }
 
 protected:
     selection_state() noexcept = default;
-    virtual ~selection_state() = default;
 
     void add(wait& operand);
 
