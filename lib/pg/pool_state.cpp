@@ -1,7 +1,5 @@
 #include <pg/pool_state.hpp>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
@@ -75,31 +73,13 @@ private:
     bool used_ = false;
 };
 
-/// A dirty connection, and how to stop cleaning it.
+/// A dirty connection, and for whom it was lent.
 struct pool_state::cleaning
 {
     cleaning(connection d, pool_priority p) noexcept : dirty{std::move(d)}, priority{p} {}
 
-    /// The mark that its coroutine has begun and not ended, in whatever way.
-    class running
-    {
-    public:
-        explicit running(std::shared_ptr<cleaning> job) noexcept : job_{std::move(job)}
-        {
-            job_->under_way = true;
-        }
-        running(const running&) = delete;
-        running& operator=(const running&) = delete;
-        ~running() { job_->under_way = false; }
-
-    private:
-        std::shared_ptr<cleaning> job_;
-    };
-
     connection dirty;
     pool_priority priority;
-    asio::cancellation_signal stop;
-    bool under_way = false; ///< Only then may `stop` be used: it refers to what the executor holds.
 };
 
 pool_state::pool_state(asio::any_io_executor executor, pool_options options)
@@ -277,21 +257,24 @@ void pool_state::begin_cleaning(connection dirty, pool_priority priority)
     dirty_.push_back(job);
     auto ended = [self = shared_from_this(), job](std::exception_ptr) { self->end_cleaning(job); };
     try {
-        asio::co_spawn(
-            executor_, clean_up(shared_from_this(), job),
-            asio::bind_cancellation_slot(job->stop.slot(), std::move(ended)));
+        asio::co_spawn(executor_, clean_up(shared_from_this(), job), std::move(ended));
     } catch (...) {
         dirty_.remove(job);
         throw;
     }
 }
 
+/// Recovers it, unless the pool is closed first. The handler of a timer cancels it: a signal that
+/// is emitted from outside the executor may reach it when it has just ended.
 asio::awaitable<void> pool_state::clean_up(
     std::shared_ptr<pool_state> self, std::shared_ptr<cleaning> job)
 {
-    const cleaning::running mark{job};
     if (self->closed_) co_return;
-    co_await job->dirty.recover(self->options_.janitor_timeout());
+    auto both = asio::experimental::make_parallel_group(
+        asio::co_spawn(
+            self->executor_, job->dirty.recover(self->options_.janitor_timeout()), asio::deferred),
+        self->closing_.async_wait(asio::deferred));
+    co_await both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
 }
 
 void pool_state::end_cleaning(const std::shared_ptr<cleaning>& job) noexcept
@@ -310,8 +293,6 @@ void pool_state::close() noexcept
     idle_.clear();
     for (const auto& w : critical_) w->woken.cancel();
     for (const auto& w : others_) w->woken.cancel();
-    for (const auto& job : dirty_)
-        if (job->under_way) job->stop.emit(asio::cancellation_type::terminal);
 }
 
 pool_statistics pool_state::statistics() const noexcept

@@ -20,6 +20,7 @@ namespace {
 
 const pg::statement one{"select one"};
 const pg::statement two{"select two"};
+const pg::statement many{"many"};
 const pg::statement fails{"fail"};
 
 // --- what stands there when an operation begins ---
@@ -74,6 +75,12 @@ asio::awaitable<void> use_connection_next(world& w)
     const pg::statement next{"next user of the connection"};
     const pg::result answer = co_await w.connection->execute(next);
     check_answer(answer, next);
+}
+
+asio::awaitable<void> recover(world& w)
+{
+    co_await w.connection->recover();
+    CHECK(w.connection->clean() == w.connection->usable());
 }
 
 void check_connection(world& w, interruption how, bool succeeded)
@@ -317,6 +324,119 @@ TEST_CASE("a pool's operations may be interrupted anywhere")
     interrupt_everywhere("pool.execute on a new connection", o);
     o.prepare = with_warm_pool;
     interrupt_everywhere("pool.execute on an idle connection", o);
+}
+
+TEST_CASE("a transaction of several round trips may be interrupted anywhere")
+{
+    interrupted_operation o = on_connection([](world& w) -> asio::awaitable<void> {
+        pg::transaction t = co_await w.connection->begin();
+        const pg::result answer = co_await t.execute(one);
+        check_answer(answer, one);
+        co_await t.execute(two);
+        co_await t.commit();
+    });
+    o.check = [](world& w, interruption how, bool succeeded) {
+        CHECK((!succeeded || w.server.commits() == 1));
+        if (how == interruption::cancelled) w.run(recover(w));
+        check_connection(w, how, succeeded && w.connection->usable());
+    };
+    interrupt_everywhere("connection.begin to commit", o);
+
+    o.prepare = with_warm_pool;
+    o.operation = [](world& w) -> asio::awaitable<void> {
+        const auto work = [](pg::transaction& t) -> asio::awaitable<void> {
+            const pg::result answer = co_await t.execute(one);
+            check_answer(answer, one);
+        };
+        co_await w.pool->transaction(work);
+    };
+    o.close = {};
+    o.check = check_pool_and_commit;
+    interrupt_everywhere("pool.transaction", o);
+
+    o.operation = [](world& w) -> asio::awaitable<void> {
+        pg::transaction t = co_await w.pool->begin();
+        co_await t.execute(two);
+        co_await t.rollback();
+    };
+    o.check = check_pool;
+    interrupt_everywhere("pool.begin to rollback", o);
+}
+
+TEST_CASE("reading a stream may be interrupted anywhere")
+{
+    const auto read = [](pg::row_stream rows) -> asio::awaitable<std::size_t> {
+        std::size_t count = 0;
+        for (;;) {
+            const pg::result some = co_await rows.next();
+            if (some.empty()) break;
+            count += some.size();
+            CHECK(some.get<std::string>(0, 0) == many.sql());
+        }
+        co_return count;
+    };
+    interrupted_operation o = on_connection([read](world& w) -> asio::awaitable<void> {
+        pg::row_stream rows = co_await w.connection->stream(many);
+        const std::size_t count = co_await read(std::move(rows));
+        CHECK(count == 10);
+    });
+    o.check = [](world& w, interruption how, bool succeeded) {
+        if (how == interruption::cancelled) w.run(recover(w));
+        check_connection(w, how, succeeded);
+    };
+    o.bytes_a_step = 9;
+    interrupt_everywhere("connection.stream", o);
+
+    o.prepare = with_warm_pool;
+    o.operation = [read](world& w) -> asio::awaitable<void> {
+        pg::row_stream rows = co_await w.pool->stream(many);
+        const std::size_t count = co_await read(std::move(rows));
+        CHECK(count == 10);
+    };
+    o.close = {};
+    o.check = check_pool;
+    interrupt_everywhere("pool.stream", o);
+}
+
+TEST_CASE("the janitor's work may be interrupted anywhere")
+{
+    // An operation that was given up before its answer had come.
+    const auto give_up = [](world& w) {
+        w.server.send_at_most(1);
+        asio::cancellation_signal cancel;
+        bool done = false;
+        asio::co_spawn(
+            w.io, use_connection_next(w),
+            asio::bind_cancellation_slot(
+                cancel.slot(), [&done](std::exception_ptr) { done = true; }));
+        for (int i = 0; i < 20; ++i) w.step();
+        cancel.emit(asio::cancellation_type::terminal);
+        w.drive([&] { return done; }, [&] { return w.step_client(); });
+        REQUIRE(w.connection->recoverable());
+    };
+    interrupted_operation o = on_connection([](world& w) -> asio::awaitable<void> {
+        const bool clean = co_await w.connection->recover();
+        CHECK((clean || !w.connection->usable()));
+    });
+    o.prepare = [give_up](world& w) {
+        with_connection(w);
+        give_up(w);
+    };
+    interrupt_everywhere("connection.recover", o);
+
+    // That what the pool's janitor has is not lent before it is clean, `pool.run` shows above.
+    o.prepare = [](world& w) {
+        with_empty_pool(w);
+        w.run((*w.lent)->execute_script("begin"));
+        w.lent.reset();
+    };
+    o.operation = [](world& w) -> asio::awaitable<void> {
+        pg::pooled_connection c = co_await w.pool->acquire();
+        CHECK(c->clean());
+    };
+    o.close = close_pool;
+    o.check = check_pool;
+    interrupt_everywhere("waiting for the pool's janitor", o);
 }
 
 TEST_CASE("a listener may be interrupted anywhere")

@@ -24,8 +24,9 @@
 namespace perdure::test {
 
 /// Speaks as much of the protocol as `pg/` uses. It knows transactions, LISTEN and NOTIFY; a
-/// statement that begins with `fail` fails; `answer` tells what others return, else it is one text,
-/// the statement itself. A Unix socket carries it: what one side has sent the other has.
+/// statement that begins with `fail` fails; `answer` tells what others return, else those that
+/// begin with `select` or `next` return one row of one text, the statement itself, and `many` ten
+/// of them. A Unix socket carries it: what one side has sent the other has.
 class stepped_server
 {
 public:
@@ -247,10 +248,9 @@ private:
     {
         for (const auto& [part, row] : answers_)
             if (sql.find(part) != std::string::npos) return row;
-        for (const char* command :
-             {"begin", "commit", "rollback", "listen", "create", "drop", "delete", "set"})
-            if (sql.starts_with(command)) return {};
-        return {{25, sql}};
+        for (const char* query : {"select", "many", "next"})
+            if (sql.starts_with(query)) return {{25, sql}};
+        return {};
     }
 
     void describe(session& s) const
@@ -300,7 +300,8 @@ private:
             std::string fields = small(static_cast<std::uint16_t>(row.size()));
             for (const value& v : row)
                 fields += number(static_cast<std::uint32_t>(v.bytes.size())) + v.bytes;
-            s.out += fake_server::message('D', fields);
+            const int rows = sql.starts_with("many") ? 10 : 1;
+            for (int i = 0; i < rows; ++i) s.out += fake_server::message('D', fields);
         }
         s.out += fake_server::message('C', text(tag));
         return true;
