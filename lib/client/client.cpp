@@ -114,6 +114,7 @@ asio::awaitable<std::vector<event>> history_of(
     }
     std::vector<event> events =
         co_await client->engine().store().load_history(*instance, *run, page);
+    if (events.empty()) co_await state_of(client, id, instance); // it may have been removed
     co_return events;
 }
 

@@ -42,8 +42,9 @@ client_core::client_core(std::shared_ptr<engine_core> engine) : engine_{std::mov
             return on->store().signal(std::move(items), std::move(answers));
         });
     cancels_ = std::make_shared<batcher<store::cancel_request, store::signalled>>(
-        on->executor(), most_per_commit, [on](std::vector<store::cancel_request> items) {
-            return on->store().cancel(std::move(items));
+        on->executor(), most_per_commit,
+        [on](std::vector<store::cancel_request> items, auto answers) {
+            return on->store().cancel(std::move(items), std::move(answers));
         });
     lookups_ =
         std::make_shared<batcher<store::instance_key, std::optional<store::instance_result>>>(

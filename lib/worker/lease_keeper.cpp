@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -97,6 +98,14 @@ void lease_keeper::stop_all(stop_reason reason)
     for (const auto& stop : stops) stop(reason);
 }
 
+void lease_keeper::look_for_cancelled(store::instance_key instance)
+{
+    const auto of_instance = [instance](const auto& each) {
+        return each.second.instance == instance;
+    };
+    if (std::any_of(activities_.begin(), activities_.end(), of_instance)) wake_activities_.raise();
+}
+
 void lease_keeper::stop()
 {
     stopping_ = true;
@@ -111,9 +120,9 @@ asio::awaitable<void> lease_keeper::run(task_kind kind)
     asio::steady_timer limit{engine_->executor()};
     auto next = std::chrono::steady_clock::now() + interval;
     while (!stopping_) {
-        wake_of(kind).clear();
         co_await wake_of(kind).wait_until(next);
         if (stopping_) break;
+        wake_of(kind).clear(); // before looking: what is cancelled meanwhile is looked for again
         next = std::chrono::steady_clock::now() + interval;
         limit.expires_at(next);
         std::exception_ptr failure;

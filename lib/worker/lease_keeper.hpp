@@ -95,8 +95,9 @@ public:
     /// Tells every activity that still runs to stop.
     void stop_all(stop_reason reason);
 
-    /// Extends the leases of activities now: the answer says which are not wanted any more.
-    void look_for_cancelled() { wake_activities_.raise(); }
+    /// If activities of the instance run here, extends leases now: the answer says which are not
+    /// wanted any more.
+    void look_for_cancelled(store::instance_key instance);
 
     /// Extends the leases of one kind every 30 % of a lease, until stopped; the other kind's do not
     /// wait for it. What could not be extended, or not in that time, is tried again after a quarter

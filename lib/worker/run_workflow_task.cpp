@@ -153,7 +153,7 @@ private:
             failure->problem = std::move(outcome.reason);
             co_return false;
         }
-        if (stops_activities) worker_->leases().look_for_cancelled(); // some may run here
+        if (stops_activities) worker_->leases().look_for_cancelled(task_.instance);
         if (failed)
             worker_->engine().log(
                 log_level::info, "a workflow failed",

@@ -8,6 +8,7 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -131,5 +132,56 @@ TEST_CASE("a listed instance is the one that was listed, though its id was used 
         CHECK(older.front().data.text() == "[\"first\"]");
         const auto by_id = co_await here.client().get("same").history();
         CHECK(by_id.front().data.text() == "[\"second\"]");
+    });
+}
+
+TEST_CASE("the history of a removed instance is not_found, whatever is known of it")
+{
+    const installation on;
+    process here{on};
+    here.add_worker().implement(parcel, [](context, std::string) -> task<void> { co_return; });
+    here.start_all();
+    here.run([&]() -> asio::awaitable<void> {
+        auto started = co_await here.client().start(parcel("x").id("gone"));
+        co_await started.result();
+        co_await here.client().remove("gone");
+        for (const std::optional<std::int32_t> run : {std::optional<std::int32_t>{}, {1}}) {
+            bool refused = false;
+            try {
+                co_await started.history(run);
+            } catch (const error& refusal) {
+                refused = refusal.kind() == errc::not_found;
+            }
+            CHECK(refused);
+        }
+    });
+}
+
+TEST_CASE("a cancellation does not wait for one whose instance is locked")
+{
+    const installation on;
+    const std::string schema = pg::quote_identifier(on.schema());
+    process here{on};
+    here.run([&]() -> asio::awaitable<void> {
+        co_await here.client().start(parcel("x").id("locked"));
+        co_await here.client().start(parcel("x").id("free"));
+        pg::connection stranger =
+            co_await pg::connection::connect(pg::connection_options{test_dsn()});
+        const pg::statement begin{"begin"};
+        const pg::statement lock{
+            "select from " + schema + ".instances where id = 'locked' for update"};
+        const pg::statement rollback{"rollback"};
+        co_await stranger.execute(begin);
+        co_await stranger.execute(lock);
+        bool held_up = true;
+        asio::co_spawn(
+            here.io(), here.client().get("locked").cancel(), [&](std::exception_ptr failure) {
+                CHECK_FALSE(failure);
+                held_up = false;
+            });
+        co_await here.client().get("free").cancel();
+        CHECK(held_up);
+        co_await stranger.execute(rollback);
+        co_await wait_until([&] { return !held_up; });
     });
 }
