@@ -75,6 +75,9 @@ TEST_CASE("operations of an empty handle fail with invalid_argument")
     process here{on};
     const instance<std::string> empty;
     CHECK(empty.id().empty());
+    CHECK_THROWS_WITH_AS(
+        here.run([&]() -> asio::awaitable<void> { co_await empty.state(); }),
+        doctest::Contains("an empty handle"), error);
     CHECK(refusal(here, [&] { return empty.result(); }) == errc::invalid_argument);
     CHECK(refusal(here, [&] { return empty.state(); }) == errc::invalid_argument);
     CHECK(refusal(here, [&] { return empty.history(); }) == errc::invalid_argument);

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <memory>
 #include <sstream>
+#include <stdexcept>
 
 namespace asio = boost::asio;
 namespace json = boost::json;
@@ -211,6 +212,7 @@ TEST_CASE("list shows instances newest first, and filters them")
     CHECK(newest.at("state").as_string() == "running");
     CHECK(newest.at("problem").is_null());
     CHECK(newest.at("finished_at").is_null());
+    CHECK(newest.at("failure").is_null());
 }
 
 TEST_CASE("a signal from the command is received, and show tells the story")
@@ -394,4 +396,32 @@ TEST_CASE(
     CHECK(contains(here.call({"show", "napping", "--after", "50"}).out, "no events after"));
     const command_result document = here.call({"show", "napping", "--json"});
     CHECK(perdure::decode_history(document.out).events.size() == 19);
+}
+
+TEST_CASE("list says why an instance failed")
+{
+    const installation here;
+    asio::io_context io{1};
+    perdure::engine engine{io, here.dsn, here.options()};
+    perdure::worker worker{engine};
+    worker.implement(unknown, [](perdure::context) -> perdure::task<void> {
+        throw std::out_of_range{"no such thing"};
+        co_return;
+    });
+    asio::co_spawn(io, worker.run(), [](std::exception_ptr) {});
+    perdure::client client{engine};
+    const auto fail = [](perdure::client on) -> asio::awaitable<void> {
+        try {
+            const auto started = co_await on.start(unknown().id("three"));
+            co_await started.result();
+        } catch (const perdure::workflow_failed&) { // as it should be
+        }
+    };
+    test::run(io, fail(client));
+    worker.drain();
+    const std::vector<std::string> listed = lines(here.call({"list", "--state", "failed"}).out);
+    REQUIRE(listed.size() == 2);
+    CHECK(contains(listed[1], "no such thing"));
+    const json::value object = json::parse(here.call({"list", "--json"}).out);
+    CHECK(contains(std::string{object.at("failure").as_string()}, "no such thing"));
 }
