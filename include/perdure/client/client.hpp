@@ -37,16 +37,14 @@ public:
     ///
     /// Cancellation: the caller no longer waits, but the instance may still be started.
     /// \param call a call of a workflow's definition: `shop::checkout(order).id("checkout-17")`.
-    /// Without an id a
-    ///             random one is drawn.
+    ///     Without an id a random one is drawn.
     /// \returns a handle on the new instance.
-    /// \throws error `errc::already_exists`: an active instance has the id;
-    /// `errc::invalid_argument`,
-    ///         `errc::payload_too_large`, `errc::malformed_payload`: the id, a name or the
-    ///         arguments are not allowed. Nothing is written then.
+    /// \throws error
+    ///     - `errc::already_exists`: an active instance has the id;
+    ///     - `errc::invalid_argument`, `errc::payload_too_large`, `errc::malformed_payload`: the
+    ///       id, a name or the arguments are not allowed. Nothing is written then.
     /// \throws pg::error the connection string, the server or the schema is not right, or the
-    /// server
-    ///     refused this instance: nobody else's.
+    ///     server refused this instance (and nobody else's).
     template <class R>
     boost::asio::awaitable<instance<R>> start(workflow_call<R> call) const
     {
@@ -73,10 +71,11 @@ public:
     /// result is told `errc::not_found`.
     ///
     /// Cancellation: some of them may be removed.
-    /// \throws error `errc::not_found`: there is none; `errc::not_finished`: an instance of the id
-    /// is
-    ///     active, or an activity of a finished one still runs (it was told to stop): nothing was
-    ///     removed. \throws pg::error
+    /// \throws error
+    ///     - `errc::not_found`: there is none;
+    ///     - `errc::not_finished`: an instance of the id is active, or an activity of a finished
+    ///       one still runs (it was told to stop). Nothing was removed.
+    /// \throws pg::error
     boost::asio::awaitable<void> remove(std::string id) const;
 
     /// Counts active instances and, by queue, pending tasks. Takes time in proportion to these, not

@@ -53,8 +53,7 @@ public:
     ///         `errc::malformed_payload`, `errc::payload_too_large`: the name or the value is not
     ///         allowed.
     /// \throws pg::error the database could not be reached; whether the signal was delivered is
-    /// then not known
-    ///         only if its code is `pg::errc::commit_unknown`.
+    ///     then not known only if its code is `pg::errc::commit_unknown`.
     boost::asio::awaitable<void> signal(std::string name, payload value) const;
 
     /// What is known of the instance: of the handle's own, or of the id's latest.
@@ -76,8 +75,8 @@ public:
     /// no such run.
     /// \param page which part of them; all of a long history can be 50 MiB. A part that is shorter
     ///     than its limit is the last so far.
-    /// \throws error `errc::not_found`; `errc::invalid_argument`: a page that cannot be. \throws
-    /// pg::error
+    /// \throws error `errc::not_found`; `errc::invalid_argument`: a page that cannot be.
+    /// \throws pg::error
     boost::asio::awaitable<std::vector<event>> history(
         std::optional<std::int32_t> run = {}, store::history_page page = {}) const;
 

@@ -163,6 +163,9 @@ inline constexpr bool is_vector<std::vector<T>> = true;
 /// it does then, in its own time and under context::shielded(), is done before the failure is
 /// thrown. Its own outcome is dropped. Futures and spawned tasks go on.
 ///
+/// What came before the failure is dropped with the group, a signal that was received included: a
+/// signal is received once. To keep it, give the group a future of the receive (context::start).
+///
 /// A cancellation of the instance reaches what is waited for, not the group itself.
 template <class... Operands>
     requires(!(detail::is_vector<std::remove_cvref_t<Operands>> || ...))
