@@ -356,6 +356,16 @@ TEST_CASE("a request that the code has not seen when it continues as new is carr
         CHECK(requests(run.activate()) == 1);
         run.check_replays();
     }
+    SUBCASE("something else came in that step")
+    {
+        instance run = text_instance(code);
+        run.activate();
+        run.signal(shop::go());
+        run.complete(1, "null");
+        const decision last = run.activate();
+        REQUIRE(last.finish);
+        CHECK(last.finish->carried.empty());
+    }
     SUBCASE("it was seen")
     {
         instance run = text_instance([](context ctx) -> task<std::string> {

@@ -43,6 +43,26 @@ TEST_CASE("a loop of awaits that never wait fails the task, whatever they are")
     }
 }
 
+TEST_CASE("steps are counted anew in each activation, also in a replay")
+{
+    instance busy = text_instance([](context ctx) -> task<std::string> {
+        const auto done = ctx.sleep(0s);
+        for (int i = 0; i != 2; ++i) {
+            for (int step = 0; step != 600'000; ++step) {
+                co_await done;
+            }
+            co_await ctx.sleep(1s);
+        }
+        co_return "done";
+    });
+    busy.activate();
+    busy.activate_at_next_timer();
+    busy.activate_at_next_timer();
+    replayer again(busy.code(), busy.info());
+    again.replay(busy.history());
+    CHECK(again.finished());
+}
+
 TEST_CASE("code that emits more commands than a history holds is stopped there")
 {
     int calls = 0;

@@ -182,6 +182,23 @@ TEST_CASE("a kept sleep that lost begins anew when it is awaited again")
     sleeper.check_replays();
 }
 
+TEST_CASE("a sleep that somebody else awaits, too, goes on when one of them needs it no more")
+{
+    instance shared = text_instance([](context ctx) -> task<std::string> {
+        const auto sleep = ctx.sleep(1h);
+        const auto other = [](context, operation<void> kept) -> task<> { co_await kept; };
+        auto waits = ctx.spawn(other, sleep);
+        co_await select(sleep, ctx.receive(shop::go));
+        co_await waits;
+        co_return "slept";
+    });
+    shared.activate();
+    shared.signal(shop::go());
+    CHECK(commands(shared.activate()).empty());
+    CHECK(result_of(shared.activate_at_next_timer()) == "slept");
+    shared.check_replays();
+}
+
 TEST_CASE("a task that loses is cancelled and waited for, whatever it awaits")
 {
     const auto code = [](context ctx) -> task<std::string> {
