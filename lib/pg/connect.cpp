@@ -11,6 +11,9 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/system/system_error.hpp>
 
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -58,13 +61,29 @@ struct attempt
         PQsetErrorVerbosity(made, PQERRORS_VERBOSE); // the only way to a SQLSTATE while connecting
     }
 
-    void poll() { next = PQconnectPoll(pg->get()); }
+    void poll()
+    {
+        next = PQconnectPoll(pg->get());
+        auto* const current = static_cast<SSL*>(PQsslStruct(pg->get(), "OpenSSL"));
+        if (current && current != tls.get() && SSL_up_ref(current) == 1) tls.reset(current);
+    }
+
+    /// What is wrong with the server's certificate; empty if nothing is.
+    std::string certificate_fault() const
+    {
+        const long found = tls ? SSL_get_verify_result(tls.get()) : X509_V_OK;
+        return found == X509_V_OK ? "" : X509_verify_cert_error_string(found);
+    }
+
+    /// The last TLS session: libpq forgets it when it fails, and what it found with it.
+    std::unique_ptr<SSL, decltype(&SSL_free)> tls{nullptr, SSL_free};
 };
 
 /// Why an attempt failed, with the SQLSTATE taken out of the verbose text where the server gave
 /// one.
-diagnostics connect_words(PGconn* pg)
+diagnostics connect_words(const attempt& failed)
 {
+    PGconn* const pg = failed.pg->get();
     static const std::regex location{"\n[^\n]*, [a-z_]+\\.c:[0-9]+\n"};
     static const std::regex state{":  ([0-9A-Z]{5}): "};
     const std::string text = std::regex_replace(PQerrorMessage(pg), location, "\n");
@@ -72,6 +91,9 @@ diagnostics connect_words(PGconn* pg)
     for (std::sregex_iterator i{text.begin(), text.end(), state}, end; i != end; ++i)
         words.sqlstate = (*i)[1];
     words.message = one_line(std::regex_replace(text, state, ": ").c_str());
+    const std::string fault = failed.certificate_fault();
+    if (words.message.find("SSL error: ") != std::string::npos && !fault.empty())
+        words.message += ": " + fault;
     return words;
 }
 
@@ -88,12 +110,19 @@ descriptor duplicate_socket(const asio::any_io_executor& executor, PGconn* pg)
     return descriptor{executor, own};
 }
 
-error timed_out(clock::duration time)
+/// Where an attempt leads to, as libpq's own messages put it.
+std::string server_at(PGconn* pg)
 {
-    const auto seconds = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+    const std::string host = PQhost(pg);
+    return host.empty() ? "the server" : "the server at \"" + host + "\", port " + PQport(pg);
+}
+
+error timed_out(clock::duration time, const std::string& server)
+{
+    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
     return {
         errc::connect_timed_out,
-        "the server did not answer within " + std::to_string(seconds) + " ms of connecting"};
+        server + " did not answer within " + std::to_string(limit) + " ms of connecting"};
 }
 
 struct connected
@@ -116,11 +145,12 @@ asio::awaitable<connected> connect_once(
 
     std::function<void()> start = [a] { a->start(); };
     const bool started = co_await run_blocking(blocking, std::move(start), deadline);
-    if (!started) throw timed_out(clock::now() - begun);
+    if (!started) throw timed_out(clock::now() - begun, "the server");
+    const std::string server = server_at(a->pg->get());
     if (PQstatus(a->pg->get()) == CONNECTION_BAD) a->next = PGRES_POLLING_FAILED;
     while (a->next != PGRES_POLLING_OK) {
         if (a->next == PGRES_POLLING_FAILED) {
-            const diagnostics words = connect_words(a->pg->get());
+            const diagnostics words = connect_words(*a);
             throw error{errc::connect_failed, describe(words), words};
         }
         {
@@ -134,11 +164,11 @@ asio::awaitable<connected> connect_once(
             const auto& [order, ready, expired] = outcome;
             const error_code ended = order[0] == 0 ? ready : expired;
             if (ended) throw boost::system::system_error{ended};
-            if (order[0] == 1) throw timed_out(clock::now() - begun);
+            if (order[0] == 1) throw timed_out(clock::now() - begun, server);
         }
         std::function<void()> poll = [a] { a->poll(); };
         const bool polled = co_await run_blocking(blocking, std::move(poll), deadline);
-        if (!polled) throw timed_out(clock::now() - begun);
+        if (!polled) throw timed_out(clock::now() - begun, server);
     }
     PQsetErrorVerbosity(a->pg->get(), PQERRORS_DEFAULT);
     descriptor socket = duplicate_socket(executor, a->pg->get());

@@ -532,12 +532,10 @@ TEST_CASE("on a real server, too, a pool is clean wherever its transaction was i
                 1)};
         const auto operation = [&]() -> asio::awaitable<void> {
             co_await asio::post(asio::use_awaitable);
-            pg::pipeline p;
-            p.begin();
-            p.add(insert, n);
-            p.commit();
-            const pg::pipeline_result r = co_await pool.run(std::move(p));
-            CHECK(r.committed());
+            const auto work = [&](pg::transaction& t) -> asio::awaitable<void> {
+                co_await t.execute(insert, n);
+            };
+            co_await pool.transaction(work);
         };
         asio::cancellation_signal cancel;
         bool done = false;
