@@ -40,14 +40,14 @@ boost::asio::awaitable<void> buy(perdure::engine& engine, perdure::worker& worke
     co_await perdure::store::migrate(session, "perdure"); // makes the tables, once
     boost::asio::co_spawn(engine.get_executor(), worker.run(), perdure::rethrow);
     order o{"A-17", 4200}; // from here on the client's part, most often in another process
-    auto bought = co_await perdure::client{engine}.start(checkout(o).id("checkout-" + o.id));
+    auto bought = co_await perdure::client{engine}.start(checkout(o));
     co_await bought.signal(approve, true);
     std::cout << o.id << ": " << co_await bought.result() << '\n';
     worker.drain();
 }
 
 int main(int argc, char** argv)
-{
+try {
     std::optional<perdure::dev::server> server; // a private PostgreSQL, unless you name a database
     std::string dsn = argc > 1 ? argv[1] : server.emplace().dsn();
     boost::asio::io_context io{1};
@@ -57,4 +57,7 @@ int main(int argc, char** argv)
     worker.implement(charge, charge_card);
     boost::asio::co_spawn(io, buy(engine, worker, dsn), perdure::rethrow);
     io.run();
+} catch (const std::exception& e) {
+    std::cerr << "hello: " << e.what() << '\n';
+    return 1;
 }

@@ -1,7 +1,9 @@
 // Prints what is notified on a channel until Ctrl-C, whatever happens to the server meanwhile.
 //
-//     listen [channel] [connection string]     the string may also stand in PERDURE_DSN or PG…
-//     variables psql -c "notify greetings, 'hello'"      in another window
+//     listen [channel] [connection string]
+//     psql -c "notify greetings, 'hello'"      in another window
+//
+// The connection string may also stand in PERDURE_DSN or PG… variables.
 #include <perdure/pg/listener.hpp>
 
 #include <boost/asio/co_spawn.hpp>

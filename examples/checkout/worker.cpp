@@ -91,7 +91,10 @@ try {
     worker.implement(shop::ship, std::bind_front(&clerk::ship, &staff));
 
     asio::signal_set stop{io, SIGINT, SIGTERM};
-    stop.async_wait([&](auto, int) { worker.drain(10s); });
+    stop.async_wait([&](auto, int) {
+        stop.clear(); // a second signal ends the process at once
+        worker.drain(10s);
+    });
     asio::co_spawn(io, serve(worker, ledger), perdure::rethrow);
     io.run();
 } catch (const std::exception& failure) {

@@ -104,12 +104,11 @@ class PERDURE_DECL engine
 {
 public:
     /// \param context the execution context to run on, by one thread.
-    /// \param dsn     a libpq connection string or URI
-    /// (https://www.postgresql.org/docs/15/libpq-connect.html).
-    ///                Several hosts are tried in order.
+    /// \param dsn a libpq connection string or URI
+    ///     (https://www.postgresql.org/docs/15/libpq-connect.html). Several hosts are tried in order.
     /// \throws error `errc::invalid_argument`: a pool without connections, or an interval that is
-    ///         not positive. \throws pg::error `pg::errc::bad_value`: the schema's name cannot be
-    ///         one.
+    ///     not positive.
+    /// \throws pg::error `pg::errc::bad_value`: the schema's name cannot be one.
     engine(boost::asio::io_context& context, std::string dsn, engine_options options = {});
     /// As above, on any executor that runs one handler at a time.
     engine(boost::asio::any_io_executor executor, std::string dsn, engine_options options = {});

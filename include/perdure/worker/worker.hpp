@@ -119,8 +119,8 @@ public:
     /// Cancellation: `terminal` ends it as `drain(0s)` does, a drain that is under way included,
     /// and completes with `operation_aborted`.
     /// \throws pg::error at the start, when the connection string, the server or the schema is not
-    ///     right; later only when the engine was destroyed. \throws error `errc::already_exists`:
-    ///     it runs already.
+    ///     right; later only when the engine was destroyed.
+    /// \throws error `errc::already_exists`: it runs already.
     boost::asio::awaitable<void> run();
 
     /// Stops claiming, lets what is in flight finish, hands the rest back, and ends `run()`, all
