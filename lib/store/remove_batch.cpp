@@ -21,6 +21,7 @@ batch_limits remove_batch::limits()
     batch_limits limits;
     limits.items = 1;
     limits.resolves = false; // what is gone is gone
+    limits.probes = false;   // an id is sent alone anyway
     limits.patience = std::chrono::seconds{10};
     return limits;
 }

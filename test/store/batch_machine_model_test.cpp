@@ -35,10 +35,11 @@ constexpr std::size_t mishaps = 7;
 class model
 {
 public:
-    model(std::vector<nature> items, std::vector<mishap> script, bool resolves)
+    model(std::vector<nature> items, std::vector<mishap> script, bool resolves, bool probes)
         : items_{std::move(items)},
           script_{std::move(script)},
           resolves_{resolves},
+          probes_{probes},
           commits_(items_.size())
     {}
 
@@ -46,6 +47,7 @@ public:
     {
         batch_limits limits;
         limits.resolves = resolves_;
+        limits.probes = probes_;
         batch_machine machine{std::vector<std::size_t>(items_.size(), 1), limits};
         for (int steps = 0;; ++steps) {
             REQUIRE(steps < 200);
@@ -104,6 +106,7 @@ private:
 
     void probe(batch_machine& machine, const indices& items)
     {
+        REQUIRE(probes_);
         std::vector<bool> locked(items.size());
         switch (happens()) {
         case mishap::nothing: break;
@@ -135,6 +138,7 @@ private:
     std::vector<nature> items_;
     std::vector<mishap> script_;
     bool resolves_;
+    bool probes_;
     std::vector<int> commits_;
     std::size_t at_ = 0;
 };
@@ -154,7 +158,8 @@ TEST_CASE("whatever happens, each item is settled as it deserves and committed o
             std::vector<mishap> script;
             for (std::size_t rest = chosen; script.size() < length; rest /= mishaps)
                 script.push_back(static_cast<mishap>(rest % mishaps));
-            model{items, script, true}.run();
-            model{items, script, false}.run();
+            model{items, script, true, true}.run();
+            model{items, script, false, true}.run();
+            model{items, script, false, false}.run();
         }
 }

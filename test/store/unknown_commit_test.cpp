@@ -261,7 +261,9 @@ TEST_CASE("work that is reported while the database restarts is stored when it i
     for (const workflow_task& task : tasks) batch.push_back(workbench::finishing(task));
     server.stop(dev::stop_mode::immediate);
     const auto done = spawn(bench.io, bench.store.complete(batch));
-    bench.run([&]() -> asio::awaitable<void> { co_await test::pause(50ms); });
+    bench.run([&]() -> asio::awaitable<void> {
+        co_await test::wait_until([&] { return bench.announcements.troubles >= 2; });
+    });
     CHECK_FALSE(done->has_value());
     server.start();
     bench.run([&]() -> asio::awaitable<void> {

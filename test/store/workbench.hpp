@@ -40,8 +40,10 @@ public:
         return encode(what);
     }
     void committed(const announcement& what) override { confirmed.push_back(what); }
+    void troubled(std::string_view, const pg::error&) override { ++troubles; }
 
     bool silent = false;
+    std::size_t troubles = 0;
     std::vector<announcement> led;
     std::vector<announcement> confirmed;
 };
