@@ -1,8 +1,14 @@
--- Cancellation, and probes that stay cheap however often an id was used.
+-- Cancellation.
 -- compatible_from: 0.1.0
 --
 -- Versions that know nothing of this go on beside those that do: columns have defaults, what they read keeps its
 -- meaning, and what they do not write is not needed. An instance that was cancelled is one that failed to them.
+
+-- Who waits for a table stops everybody behind it: not for long, but for longer than deadlock_timeout, after which an
+-- autovacuum gives way. The tables are locked before anything is done, first the one that claims begin with, and for
+-- no longer than it takes to add columns.
+set local lock_timeout = '2s';
+lock table {schema}.workflow_tasks, {schema}.instances, {schema}.history in access exclusive mode;
 
 -- Together with state 2: its cancellation ended it.
 alter table {schema}.instances add column cancelled boolean not null default false;
@@ -15,12 +21,3 @@ alter table {schema}.history add column token bigint;
 alter table {schema}.workflow_tasks add column not_before timestamptz;
 
 comment on column {schema}.inbox.token is 'no longer written; never read';
-
--- A start happens once. The id comes first for those who look for its instances.
-create unique index instances_start on {schema}.instances (id, start_key);
-
--- Counts them without looking at those that are finished.
-create index instances_active on {schema}.instances (k) where ended = 0;
-
--- Finds whether a key was used, however many instances its id has had.
-create index idempotency_keys_key on {schema}.idempotency_keys (key);

@@ -12,7 +12,9 @@
 #include <array>
 #include <charconv>
 #include <exception>
+#include <functional>
 #include <map>
+#include <optional>
 #include <ranges>
 
 namespace perdure::pg {
@@ -108,6 +110,43 @@ error with_file(const error& e, const std::string& file)
     return {
         static_cast<errc>(e.code().value()), "migration " + file + ": " + e.what(),
         e.diagnostics()};
+}
+
+/// Whether a file failed because of what others were doing.
+bool in_the_way(const error& failure)
+{
+    return failure.sqlstate() == "55P03" || failure.sqlstate() == "40P01";
+}
+
+/// Runs a file, and what is to be recorded of it, in a transaction. When the locks of others are in
+/// the way it lets go of what it has, so that they get on, and tries again, for this long.
+asio::awaitable<result> run_file(
+    connection& session, std::string file, std::string script,
+    std::function<asio::awaitable<result>()> record, clock::duration patience)
+{
+    const auto deadline = clock::now() + patience;
+    asio::steady_timer timer{co_await asio::this_coro::executor};
+    for (;;) {
+        std::optional<error> failure;
+        try {
+            co_await session.execute_script("begin");
+            co_await session.execute_script(script);
+            result recorded = co_await record();
+            co_await session.execute_script("commit");
+            co_return recorded;
+        } catch (const error& e) {
+            failure = e;
+        }
+        const bool again = in_the_way(*failure) && clock::now() < deadline;
+        try {
+            if (session.usable()) co_await session.execute_script("rollback");
+        } catch (const error&) { // the file's failure is what is reported
+            if (again) throw;
+        }
+        if (!again) throw with_file(*failure, file);
+        timer.expires_after(std::chrono::seconds{1});
+        co_await timer.async_wait(asio::use_awaitable);
+    }
 }
 
 } // namespace
@@ -288,17 +327,12 @@ asio::awaitable<std::vector<applied_migration>> migrator::apply_pending(connecti
     for (const migration& m : migrations_) {
         if (std::ranges::find(before, m.version, &applied_migration::version) != before.end())
             continue;
-        try {
-            co_await session.execute_script("begin");
-            co_await session.execute_script(m.up);
-            const result row =
-                co_await session.execute(record, m.version, m.name, m.checksum, m.compatible_from);
-            co_await session.execute_script("commit");
-            applied.push_back(
-                {m.version, m.name, m.checksum, m.compatible_from, row.get<timestamp>(0, 0)});
-        } catch (const error& e) {
-            throw with_file(e, m.up_file);
-        }
+        const auto remember = [&] {
+            return session.execute(record, m.version, m.name, m.checksum, m.compatible_from);
+        };
+        const result row = co_await run_file(session, m.up_file, m.up, remember, lock_timeout_);
+        applied.push_back(
+            {m.version, m.name, m.checksum, m.compatible_from, row.get<timestamp>(0, 0)});
     }
     co_return applied;
 }
@@ -318,14 +352,8 @@ asio::awaitable<std::vector<applied_migration>> migrator::take_back(
             throw error{
                 errc::bad_value,
                 "migration " + std::to_string(a.version) + " (" + a.name + ") has no down file"};
-        try {
-            co_await session.execute_script("begin");
-            co_await session.execute_script(*m->down);
-            co_await session.execute(forget, a.version);
-            co_await session.execute_script("commit");
-        } catch (const error& e) {
-            throw with_file(e, "down of " + m->up_file);
-        }
+        const auto remove = [&] { return session.execute(forget, a.version); };
+        co_await run_file(session, "down of " + m->up_file, *m->down, remove, lock_timeout_);
         taken_back.push_back(a);
     }
     co_return taken_back;

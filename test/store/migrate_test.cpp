@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
+#include <string>
 
 using namespace perdure;
 using namespace perdure::store;
@@ -17,7 +19,7 @@ TEST_CASE("migrating makes the schema, and does nothing the second time")
         pg::connection session =
             co_await pg::connection::connect(pg::connection_options{test_dsn()});
         const auto first = co_await migrate(session, schema);
-        CHECK(first.size() == 3);
+        CHECK(first.size() == 4);
         const auto second = co_await migrate(session, schema);
         CHECK(second.empty());
     });
@@ -32,14 +34,14 @@ TEST_CASE("every migration can be taken back, and applied again")
         pg::connection session = co_await pg::connection::connect(on.options());
         const pg::migrator migrator = make_migrator(on.schema());
         const auto back = co_await migrator.down(session, 0);
-        CHECK(back.size() == 3);
+        CHECK(back.size() == 4);
         const pg::result left = co_await session.execute(
             on.sql("select count(*) from pg_class join pg_namespace as space "
                    "on space.oid = relnamespace where space.nspname = {schema:literal} "
                    "and relkind = 'r'"));
         CHECK(left.get<std::int64_t>(0, 0) == 1); // the migrator's own
         const auto again = co_await migrate(session, on.schema());
-        CHECK(again.size() == 3);
+        CHECK(again.size() == 4);
     });
     CHECK(bench.count("instances") == 0);
 }
@@ -57,12 +59,12 @@ TEST_CASE("a migration is taken back and applied again around what is there")
     bench.run([&]() -> asio::awaitable<void> {
         pg::connection session = co_await pg::connection::connect(on.options());
         const pg::migrator migrator = make_migrator(on.schema());
-        for (std::int32_t version = 2; version > 0; --version) {
+        for (std::int32_t version = 3; version > 0; --version) {
             const auto back = co_await migrator.down(session, version);
             CHECK(back.size() == 1);
         }
         const auto again = co_await migrate(session, on.schema());
-        CHECK(again.size() == 2);
+        CHECK(again.size() == 3);
     });
     CHECK(bench.wait(bench.store.history("one")) == history);
     CHECK(bench.claim_activities().size() == 2);
@@ -73,6 +75,65 @@ TEST_CASE("a migration is taken back and applied again around what is there")
         bench.complete(workbench::finishing(bench.claim_one())).status ==
         completion_status::confirmed);
     CHECK(bench.remove("cancelled") == removal::removed);
+}
+
+TEST_CASE("a migration gives way to a claim that wants its tables the other way round")
+{
+    const installation on;
+    workbench bench{on};
+    bench.start("one");
+    bench.run([&]() -> asio::awaitable<void> {
+        pg::connection session = co_await pg::connection::connect(on.options());
+        const pg::migrator migrator = make_migrator(on.schema());
+        co_await migrator.down(session, 2);
+        by_hand claim = co_await by_hand::connect(on);
+        by_hand other = co_await by_hand::connect(on);
+        co_await claim("begin");
+        co_await claim("update {schema}.workflow_tasks set attempt = attempt + 1");
+        const auto done = spawn(bench.io, migrator.up(session));
+        co_await other.until_blocked();
+        co_await claim("select id from {schema}.instances");
+        co_await other("select instance from {schema}.workflow_tasks"); // it queues nobody for long
+        std::set<timestamp> tries;
+        while (tries.size() < 2) {
+            const pg::result waiting = co_await other(
+                "select xact_start from pg_stat_activity where wait_event_type = 'Lock' "
+                "and position({schema:literal} in query) > 0");
+            if (waiting.size() > 0) tries.insert(waiting.get<timestamp>(0, 0));
+        }
+        CHECK_FALSE(done->has_value());
+        co_await claim("commit");
+        co_await test::wait_until([&] { return done->has_value(); });
+    });
+    CHECK(
+        bench.complete(workbench::finishing(bench.claim_one())).status ==
+        completion_status::confirmed);
+}
+
+TEST_CASE("a migration that somebody stays in the way of says so in the end, and changes nothing")
+{
+    const installation on;
+    test::run([&]() -> asio::awaitable<void> {
+        pg::connection session = co_await pg::connection::connect(on.options());
+        pg::migrator migrator = make_migrator(on.schema());
+        co_await migrator.down(session, 2);
+        by_hand reader = co_await by_hand::connect(on);
+        co_await reader("begin");
+        co_await reader("select k from {schema}.instances");
+        migrator.lock_timeout(100ms);
+        std::string state, words;
+        try {
+            co_await migrator.up(session);
+        } catch (const pg::error& failure) {
+            state = failure.diagnostics().sqlstate;
+            words = failure.what();
+        }
+        CHECK(state == "55P03");
+        CHECK(words.find("0003_cancellation.up.sql") != std::string::npos);
+        co_await reader("rollback");
+        const auto applied = co_await migrator.up(session); // on the same connection
+        CHECK(applied.size() == 2);
+    });
 }
 
 TEST_CASE("the statements of the version before can be run on the schema of this one")

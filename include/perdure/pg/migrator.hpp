@@ -83,8 +83,10 @@ public:
 
     migrator(std::vector<migration_file> files, std::string schema, library_version version);
 
-    /// How long `up` and `down` wait for another process that migrates the same schema. Default 60
-    /// s.
+    /// How long `up` and `down` wait for another process that migrates the same schema, and for how
+    /// long each file is tried again, after a second, that failed because of the locks of others
+    /// (SQLSTATE 55P03 or 40P01). How long it waits for a lock at a time is the file's own affair:
+    /// `set local lock_timeout`. Default 60 s.
     migrator& lock_timeout(std::chrono::steady_clock::duration value)
     {
         lock_timeout_ = value;
