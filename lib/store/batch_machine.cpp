@@ -38,9 +38,9 @@ batch_machine::batch_machine(std::span<const std::size_t> bytes, batch_limits li
 batch_step batch_machine::next()
 {
     if (under_way_) throw std::logic_error{"a step of the batch was not reported"};
+    if (const auto end = end_of_patience()) return *end;
     batch_step step;
     if (groups_.empty()) return step;
-    if (const auto end = end_of_patience()) return *end;
     if (pause_.count() > 0) return wait(std::exchange(pause_, milliseconds{0}));
     const auto ready = std::ranges::min_element(groups_, {}, &group::pause); // the first of equals
     if (ready->pause.count() > 0) {
@@ -71,20 +71,29 @@ batch_step batch_machine::wait(milliseconds pause)
     return step;
 }
 
-/// What to do when it is: items that somebody has locked are no reason to give up the others.
+/// What to do when it is, for what it is at its end for: the others go on.
 std::optional<batch_step> batch_machine::end_of_patience()
 {
-    const auto expired = std::ranges::find_if(groups_, [this](const group& each) {
+    const auto expired = [this](const group& each) {
         return limits_.patience && each.since && now_ - *each.since > *limits_.patience;
-    });
-    if (expired == groups_.end() && !hopeless_) return std::nullopt;
+    };
+    const auto forsaken =
+        std::erase_if(groups_, [&](const group& each) { return each.in_doubt && expired(each); });
+    if (forsaken > 0) left_in_doubt_ = true;
     batch_step step;
     step.kind = batch_step::kind::give_up;
-    if (expired == groups_.end() || !expired->held || expired->in_doubt) return step;
+    if (groups_.empty() ? left_in_doubt_ : hopeless_ && !in_doubt()) return step;
+    const auto given_up = std::ranges::find_if(
+        groups_, [&](const group& each) { return !each.in_doubt && (hopeless_ || expired(each)); });
+    if (given_up == groups_.end()) {
+        hopeless_ = false;
+        return std::nullopt;
+    }
     step.kind = batch_step::kind::reject;
-    step.items = expired->items;
-    settle(*expired, batch_outcome::rejected);
-    groups_.erase(expired);
+    step.items = given_up->items;
+    step.locked = given_up->held;
+    settle(*given_up, batch_outcome::rejected);
+    groups_.erase(given_up);
     return step;
 }
 
@@ -178,7 +187,7 @@ void batch_machine::resolved(const std::vector<bool>& settled)
 
 bool batch_machine::in_doubt() const noexcept
 {
-    return std::ranges::any_of(groups_, &group::in_doubt);
+    return left_in_doubt_ || std::ranges::any_of(groups_, &group::in_doubt);
 }
 
 bool batch_machine::held_up() const noexcept

@@ -21,14 +21,15 @@ struct batch_step
         probe,   ///< find out which of these items are locked by somebody, then report
         resolve, ///< find out what became of these items' commit, then report
         wait,    ///< let this time pass
-        reject,  ///< these items were locked for longer than patience lasts, and are settled
-        give_up, ///< patience is at its end, or the database is away and nothing is in doubt
+        reject,  ///< patience with these items is at its end: nothing was changed, they are settled
+        give_up, ///< the rest is in doubt beyond patience, or the database is away without a doubt
         done     ///< every item is settled
     };
 
     batch_step::kind kind = kind::done;
     std::vector<std::size_t> items; ///< send, probe, resolve, reject: ascending
     std::chrono::milliseconds pause{0};
+    bool locked = false; ///< reject: somebody has locked them; else it is what failed last
 };
 
 /// How a step failed.
@@ -49,7 +50,7 @@ enum class batch_outcome
     open,
     confirmed,
     lost,    ///< a loser of the fence
-    rejected ///< refused when it was sent alone, or locked for longer than patience lasts
+    rejected ///< refused when it was sent alone, or in vain for longer than patience lasts
 };
 
 /// How a batch is cut, and how long it is kept up.
@@ -71,7 +72,8 @@ struct batch_limits
  * that somebody has locked are set apart, and looked at again later and later, while the others go
  * on; a conflict is sent again as it was. While the database is away nothing else is tried. A loser
  * that was ever in doubt is asked for before it is settled: its first commit may have come through
- *  late. No rule drops an item, and each makes progress: fewer items, or more time until the next
+ *  late. What patience ends for is settled by itself; only items that are in doubt until then stay
+ *  open. No rule drops another item, and each makes progress: fewer items, or more time until the next
  *  try.
  */
 class batch_machine
@@ -134,7 +136,8 @@ private:
     unsigned outages_ = 0;                                 // in a row
     std::chrono::milliseconds pause_{0};                   // before anything else is tried
     std::chrono::milliseconds now_{0};                     // that was waited and tried in vain
-    bool hopeless_ = false;
+    bool hopeless_ = false;      // the database is away: only what is in doubt is kept up
+    bool left_in_doubt_ = false; // some item was, when patience with it was at its end
 };
 
 } // namespace perdure::store

@@ -65,7 +65,8 @@ struct batch_progress
 };
 
 /// Brings the operation through for all items. Throws pg::error when the pool is closed or what it
-/// did is wrong, and, where the limits set a patience, when that is at its end.
+/// did is wrong, and, where the limits set a patience, for the items that are not settled then: when
+/// the database is away, or errc::commit_unknown when what became of them could not be found out.
 boost::asio::awaitable<void> run_batch(
     store_core& core, batch_operation& operation, std::vector<std::size_t> bytes,
     batch_limits limits, batch_progress progress);

@@ -109,7 +109,9 @@ asio::awaitable<void> run_batch(
                 co_await timer.async_wait(asio::use_awaitable);
                 continue;
             case batch_step::kind::reject:
-                for (const std::size_t item : step.items) operation.rejected(item, stayed_locked);
+                for (const std::size_t item : step.items)
+                    operation.rejected(
+                        item, step.locked || !last_failure ? stayed_locked : last_failure->what());
                 break;
             case batch_step::kind::send: {
                 pg::pipeline work = operation.build(step.items);

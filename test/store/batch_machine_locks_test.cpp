@@ -133,3 +133,27 @@ TEST_CASE("a probe that is cut off leaves nothing in doubt")
     machine.committed();
     CHECK(machine.next().kind == kind::done);
 }
+
+TEST_CASE("with patience a database that goes away gives up at once only what is not in doubt")
+{
+    batch_limits limits;
+    limits.items = 1;
+    limits.resolves = false;
+    limits.probes = false;
+    limits.patience = 10s;
+    batch_machine machine = machine_of(2, limits);
+    expect_send(machine, {0});
+    machine.failed(batch_failure::unknown);
+    expect_send(machine, {0});
+    machine.failed(batch_failure::locked);
+    expect_send(machine, {1});
+    machine.failed(batch_failure::unavailable);
+    const batch_step step = machine.next();
+    CHECK(step.kind == kind::reject);
+    CHECK(step.items == indices{1});
+    CHECK(machine.outcome(1) == batch_outcome::rejected);
+    expect_wait(machine, 10ms);
+    expect_send(machine, {0});
+    machine.committed();
+    CHECK(machine.next().kind == kind::done);
+}

@@ -227,6 +227,44 @@ TEST_CASE("patience counts the time that is spent trying, too")
     CHECK(machine.in_doubt());
 }
 
+TEST_CASE("with patience an item that stays in doubt does not give up the others")
+{
+    batch_limits limits;
+    limits.items = 1;
+    limits.resolves = false;
+    limits.patience = 10s;
+    batch_machine machine = machine_of(2, limits);
+    expect_send(machine, {0});
+    machine.failed(batch_failure::unknown, 4s);
+    expect_send(machine, {0});
+    machine.failed(batch_failure::unavailable, 7s);
+    expect_wait(machine, 10ms);
+    expect_send(machine, {1});
+    CHECK(machine.outcome(0) == batch_outcome::open);
+    CHECK(machine.in_doubt());
+    machine.committed();
+    CHECK(machine.outcome(1) == batch_outcome::confirmed);
+    CHECK(machine.next().kind == kind::give_up); // for the one whose outcome nobody knows
+    CHECK(machine.in_doubt());
+}
+
+TEST_CASE("with patience an item that time does not cure is rejected, and the others go on")
+{
+    batch_limits limits;
+    limits.items = 1;
+    limits.patience = 10s;
+    batch_machine machine = machine_of(2, limits);
+    expect_send(machine, {0});
+    machine.failed(batch_failure::conflict, 11s);
+    const batch_step step = machine.next();
+    CHECK(step.kind == kind::reject);
+    CHECK(step.items == indices{0});
+    CHECK(machine.outcome(0) == batch_outcome::rejected);
+    expect_send(machine, {1});
+    machine.committed();
+    CHECK(machine.next().kind == kind::done);
+}
+
 TEST_CASE("items that the operation asks for are sent once more")
 {
     batch_machine machine = machine_of(3);

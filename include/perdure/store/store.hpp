@@ -82,9 +82,9 @@ public:
     /// exactly one creates it while it is active; a start that repeats a key gives what the first
     /// one gave, also when the instance has finished meanwhile, until it is removed. A lost
     /// connection is repaired by sending the starts again with their keys. Rejected is a start
-    /// whose contents the server refuses, and one that a lock stood in the way of for 10 s.
-    /// \throws pg::error errc::commit_unknown when the outcome could not be found out within 10 s;
-    ///     an attempt that is under way then is waited for.
+    /// whose contents the server refuses, and one that something stood in the way of for 10 s.
+    /// \throws pg::error errc::commit_unknown, when all others are answered, for those whose outcome
+    ///     could not be found out within 10 s; an attempt that is under way then is waited for.
     boost::asio::awaitable<void> create(
         std::vector<new_instance> instances, answers<created> answers);
     /// Likewise.
