@@ -8,8 +8,18 @@
 
 namespace perdure::store {
 
+namespace {
+
+// Each time somebody must have removed what stood in the way, within a millisecond or so.
+constexpr unsigned most_tries = 20;
+
+} // namespace
+
 create_batch::create_batch(store_core& core, std::vector<new_instance> instances)
-    : core_{core}, instances_{std::move(instances)}, created_(instances_.size())
+    : core_{core},
+      instances_{std::move(instances)},
+      created_(instances_.size()),
+      tries_(instances_.size())
 {}
 
 batch_limits create_batch::limits()
@@ -79,8 +89,14 @@ std::vector<std::size_t> create_batch::confirmed(
         if (created_[item].status != created::status::already_exists)
             what.add_workflow_queue(instances_[item].queue);
     core_.announcements.committed(what);
-    // What stood in the way was removed before it was looked up: the way is free.
-    return {unanswered.begin(), unanswered.end()};
+    // What stood in the way was removed before it was looked up: the way is free, most likely.
+    std::vector<std::size_t> again;
+    for (const std::size_t item : unanswered)
+        if (++tries_[item] < most_tries)
+            again.push_back(item);
+        else
+            rejected(item, "whatever had the id was gone each time that it was looked up");
+    return again;
 }
 
 /// That nothing was created, only the database knows.

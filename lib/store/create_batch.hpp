@@ -33,7 +33,8 @@ private:
     store_core& core_;
     std::vector<new_instance> instances_;
     std::vector<created> created_;
-    std::size_t look_up_ = 0; // its place in the pipeline
+    std::vector<unsigned> tries_; // that were committed without an answer
+    std::size_t look_up_ = 0;     // its place in the pipeline
 };
 
 } // namespace perdure::store

@@ -290,3 +290,18 @@ TEST_CASE("the state of an id that there never was is nothing")
     CHECK_FALSE(bench.wait(bench.store.state(static_cast<instance_key>(1))));
     CHECK(bench.wait(bench.store.history("nobody")).empty());
 }
+
+TEST_CASE("a start that leaves no trace however often it is sent is rejected in the end")
+{
+    const installation on;
+    workbench bench{on};
+    bench.execute("create function {schema}.swallow() returns trigger language plpgsql as "
+                  "'begin if new.id = ''one'' then return null; end if; return new; end'");
+    bench.execute("create trigger swallow before insert on {schema}.instances "
+                  "for each row execute function {schema}.swallow()");
+    const auto made =
+        bench.wait(bench.store.create({workbench::request("one"), workbench::request("two")}));
+    CHECK(made.at(0).status == created::status::rejected);
+    CHECK_FALSE(made.at(0).reason.empty());
+    CHECK(made.at(1).status == created::status::created);
+}
