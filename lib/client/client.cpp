@@ -204,6 +204,11 @@ asio::awaitable<std::vector<store::instance_state>> client::list(store::list_req
     return list_of(core_, std::move(request));
 }
 
+asio::awaitable<std::vector<store::instance_state>> client::list() const
+{
+    return list(store::list_request());
+}
+
 asio::awaitable<void> client::remove(std::string id) const
 {
     return remove_id(core_, std::move(id));

@@ -197,7 +197,7 @@ asio::awaitable<pipeline_result> connection::session::run(pointer self, pipeline
 }
 
 /// Sends a pipeline and reads its answers. A transaction that a refusal left open is rolled back.
-asio::awaitable<pipeline_reader> connection::session::round_trip(const pipeline& statements)
+asio::awaitable<pipeline_reader> connection::session::round_trip(pipeline& statements)
 {
     pipeline_reader reader{statements.commit_index()};
     stale_statement_ = false;

@@ -98,7 +98,7 @@ private:
     static bool unfit(std::string_view sqlstate) noexcept; ///< No place to write to: a standby.
     stake stake_of(const pipeline& statements) const noexcept;
     void note_stale(const PGresult* refusal, const std::string& key);
-    boost::asio::awaitable<pipeline_reader> round_trip(const pipeline& statements);
+    boost::asio::awaitable<pipeline_reader> round_trip(pipeline& statements);
     std::vector<command> send(const pipeline& statements, pipeline_reader& reader);
     bool send_item(const pipeline::item& item, std::size_t index, std::vector<command>& commands);
     boost::asio::awaitable<void> receive(

@@ -87,7 +87,7 @@ asio::awaitable<void> connection::session::streaming::begin(pipeline one)
 }
 
 /// Sends the statement and waits until `pending_` holds the beginning of its answer.
-asio::awaitable<void> connection::session::streaming::send(const pipeline& one)
+asio::awaitable<void> connection::session::streaming::send(pipeline& one)
 {
     session& s = *session_;
     std::vector<command> commands;

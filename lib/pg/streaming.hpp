@@ -24,7 +24,7 @@ public:
 
 private:
     boost::asio::awaitable<void> begin(pipeline one);
-    boost::asio::awaitable<void> send(const pipeline& one);
+    boost::asio::awaitable<void> send(pipeline& one);
     boost::asio::awaitable<void> finish();
     result gather();
     void ended() noexcept;

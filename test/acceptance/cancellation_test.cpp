@@ -51,11 +51,11 @@ std::ptrdiff_t count(const std::vector<event>& history, event_type type)
         history.begin(), history.end(), [type](const event& each) { return each.type == type; });
 }
 
-asio::awaitable<std::int64_t> count_rows(const installation& on, std::string table)
+asio::awaitable<std::int64_t> count_rows(std::string schema, std::string table)
 {
     pg::connection session = co_await pg::connection::connect(pg::connection_options{test_dsn()});
     const pg::statement counting{
-        "select count(*) from " + pg::quote_identifier(on.schema()) + "." + table};
+        "select count(*) from " + pg::quote_identifier(schema) + "." + table};
     const pg::result counted = co_await session.execute(counting);
     co_return counted.get<std::int64_t>(0, 0);
 }
@@ -155,7 +155,7 @@ TEST_CASE("B35: a timer cancelled before the step ends is never scheduled")
             REQUIRE(history.size() == 5); // started, signal, task, timer, its cancellation
             CHECK(history[3].type == event_type::timer_started);
             CHECK(history[4].type == event_type::timer_cancelled);
-            const std::int64_t rows = co_await count_rows(on, "workflow_tasks");
+            const std::int64_t rows = co_await count_rows(on.schema(), "workflow_tasks");
             CHECK(rows == 0); // nothing is due, ever
             co_await started.signal(go_on);
             co_await started.result();
@@ -207,11 +207,11 @@ TEST_CASE("B37: cancelling removes the future event")
         here.run([&]() -> asio::awaitable<void> {
             auto sleeper = co_await here.client().start(nap());
             co_await wait_for_history(sleeper, 3);
-            const std::int64_t before = co_await count_rows(on, "workflow_tasks");
+            const std::int64_t before = co_await count_rows(on.schema(), "workflow_tasks");
             CHECK(before == 1); // the timer
             co_await sleeper.cancel();
             co_await wait_for_history(sleeper, 6);
-            const std::int64_t after = co_await count_rows(on, "workflow_tasks");
+            const std::int64_t after = co_await count_rows(on.schema(), "workflow_tasks");
             CHECK(after == 0);
             co_await sleeper.signal(go_on);
             const std::string result = co_await sleeper.result();
@@ -335,7 +335,7 @@ TEST_CASE("a cancellation travels to the activity that is awaited, coroutine or 
             here.stop(); // which the activity does not hold up
             CHECK(here.logged("an activity was cancelled"));
             run([&]() -> asio::awaitable<void> {
-                const std::int64_t rows = co_await count_rows(on, "activity_tasks");
+                const std::int64_t rows = co_await count_rows(on.schema(), "activity_tasks");
                 CHECK(rows == 0);
             });
         }
@@ -366,7 +366,7 @@ TEST_CASE("an activity that is no longer wanted before anybody runs it never run
                 co_return "";
             });
             late.implement(give_up, [](context) -> task<void> { co_return; });
-            const std::int64_t rows = co_await count_rows(on, "activity_tasks");
+            const std::int64_t rows = co_await count_rows(on.schema(), "activity_tasks");
             CHECK(rows == 0);
         });
         CHECK_FALSE(ran);

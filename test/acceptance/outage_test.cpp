@@ -107,7 +107,7 @@ private:
     int begun_ = 0;
 };
 
-asio::awaitable<void> terminate_all(const std::string& application)
+asio::awaitable<void> terminate_all(std::string application)
 {
     pg::connection session = co_await pg::connection::connect(pg::connection_options{test_dsn()});
     const pg::statement terminate{"select count(pg_terminate_backend(pid)) from pg_stat_activity "

@@ -34,6 +34,12 @@ namespace perdure::test {
 /// server. Whatever an operation uses stands here, so that it ends before the executor.
 struct world
 {
+    world()
+    {
+        server.answer("pg_cancel_backend", {{16, std::string(1, '\1')}});
+        server.answer("pg_notify", {{2278, ""}, {16, std::string(1, '\1')}});
+    }
+
     /// One step of whoever has something to do. False: all wait for time to pass.
     bool step() { return step_client() || server.step(); }
 
@@ -120,11 +126,11 @@ struct running_operation
     std::exception_ptr failure;
 
     static boost::asio::awaitable<void> run(
-        world& w, const interrupted_operation& o, std::shared_ptr<running_operation> self)
+        world& w, const interrupted_operation* o, std::shared_ptr<running_operation> self)
     {
         co_await boost::asio::post(boost::asio::use_awaitable);
         self->begun = true;
-        co_await o.operation(w);
+        co_await o->operation(w);
     }
 };
 
@@ -149,12 +155,11 @@ inline bool succeeded(const running_operation& o, interruption how)
 inline bool interrupt(const interrupted_operation& o, interruption how, std::size_t n)
 {
     world w;
-    w.server.answer("pg_cancel_backend", {{16, std::string(1, '\1')}});
     if (o.prepare) o.prepare(w);
     w.server.send_at_most(o.bytes_a_step);
     const auto running = std::make_shared<running_operation>();
     boost::asio::co_spawn(
-        w.io, running_operation::run(w, o, running),
+        w.io, running_operation::run(w, &o, running),
         boost::asio::bind_cancellation_slot(
             running->cancel.slot(), [running](std::exception_ptr e) {
                 running->done = true;

@@ -84,7 +84,10 @@ public:
 
     /// Lists instances, the latest first. \throws pg::error
     boost::asio::awaitable<std::vector<store::instance_state>> list(
-        store::list_request request = {}) const;
+        store::list_request request) const;
+
+    /// Lists the latest hundred instances, the latest first. \throws pg::error
+    boost::asio::awaitable<std::vector<store::instance_state>> list() const;
 
 private:
     /// The inside by value: the client may be gone before this begins.
