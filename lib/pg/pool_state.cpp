@@ -86,7 +86,9 @@ pool_state::pool_state(asio::any_io_executor executor, pool_options options)
     : executor_{std::move(executor)},
       options_{std::move(options)},
       closing_{executor_, asio::steady_timer::time_point::max()}
-{}
+{
+    idle_.reserve(options_.size()); // giving back must not fail
+}
 
 asio::awaitable<pooled_connection> pool_state::acquire(
     std::shared_ptr<pool_state> self, pool_priority priority)
@@ -198,11 +200,14 @@ std::optional<connection> pool_state::take_idle() noexcept
 void pool_state::give_back(connection lent, pool_priority priority) noexcept
 {
     const bool clean = !closed_ && lent.check_idle();
-    if (!clean && !closed_ && lent.recoverable() && options_.janitor_timeout().count() > 0) {
+    // The janitor may need seconds when the server is silent: too long for the reserve to be gone.
+    const bool worth_cleaning = priority != pool_priority::critical && lent.recoverable() &&
+                                options_.janitor_timeout().count() > 0;
+    if (!clean && !closed_ && worth_cleaning) {
         try {
             begin_cleaning(std::move(lent), priority);
             return;
-        } catch (const std::bad_alloc&) { // dropped below
+        } catch (...) { // dropped below
         }
     }
     if (clean) {

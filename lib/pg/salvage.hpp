@@ -3,6 +3,8 @@
 // to do next.
 #pragma once
 
+#include <string_view>
+
 namespace perdure::pg {
 
 /// What the server may still do on its own with what was sent to it.
@@ -13,6 +15,10 @@ enum class stake
     implicit_transaction, ///< Statements that commit by themselves at their end.
     commit,               ///< COMMIT was sent, or may have been.
 };
+
+/// True if a statement may be what commits the transaction it is in: its first word, behind white
+/// space, comments and empty statements, is COMMIT, END or PREPARE (TRANSACTION), in any case.
+bool may_end_in_commit(std::string_view sql) noexcept;
 
 /// The idea: what runs is cancelled and its answers are thrown away; then the transaction is rolled
 /// back and the session reset. A cancellation is a signal to the server process, and that the

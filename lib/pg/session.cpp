@@ -132,14 +132,18 @@ bool connection::session::in_transaction() const noexcept
     return usable() && PQtransactionStatus(handle_->get()) == PQTRANS_INTRANS;
 }
 
-bool connection::session::check_idle()
+bool connection::session::check_idle() noexcept
 {
     if (!clean()) return false;
     bool alive = true;
     pollfd socket{PQsocket(handle_->get()), POLLIN, 0};
-    while (alive && !socket_gone() && poll(&socket, 1, 0) > 0) {
-        // Nothing was asked: what is there is a notice, a notification or the end.
-        alive = consume() && !PQisBusy(handle_->get()) && !server_said_goodbye();
+    try {
+        while (alive && !socket_gone() && poll(&socket, 1, 0) > 0) {
+            // Nothing was asked: what is there is a notice, a notification or the end.
+            alive = consume() && !PQisBusy(handle_->get()) && !server_said_goodbye();
+        }
+    } catch (...) { // no memory for what came
+        alive = false;
     }
     if (!alive || socket_gone()) end(condition::lost);
     return usable();
@@ -243,7 +247,10 @@ asio::awaitable<void> connection::session::refuse_if_cancelled()
 
 stake connection::session::stake_of(const pipeline& statements) const noexcept
 {
-    if (statements.commit_index()) return stake::commit;
+    const auto commits = [](const pipeline::item& i) {
+        return may_end_in_commit(i.statement.sql());
+    };
+    if (std::ranges::any_of(statements.items(), commits)) return stake::commit;
     if (PQtransactionStatus(handle_->get()) != PQTRANS_IDLE || statements.begins())
         return stake::open_transaction;
     return stake::implicit_transaction;

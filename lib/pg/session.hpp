@@ -54,7 +54,7 @@ public:
     bool in_transaction() const noexcept;
     bool clean() const noexcept;
     bool recoverable() const noexcept;
-    bool check_idle();
+    bool check_idle() noexcept;
     int backend_pid() const noexcept;
     int server_version() const noexcept;
     std::vector<diagnostics> take_notices();

@@ -146,10 +146,11 @@ asio::awaitable<void> transaction::roll_back(std::shared_ptr<state> self)
     self->let_go();
 }
 
-/// What follows a function that used this and returned.
+/// What follows a function that used this and returned. One that ended in another way, or was moved
+/// away, does not pass for a commit.
 asio::awaitable<void> transaction::commit_unless_rolled_back()
 {
-    if (state_->rolled_back) co_return;
+    if (state_ && state_->rolled_back) co_return;
     co_await commit();
 }
 

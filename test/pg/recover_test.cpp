@@ -9,6 +9,7 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 
 #include <doctest/doctest.h>
 
@@ -204,6 +205,24 @@ TEST_CASE("once COMMIT was sent a cancelled operation's connection is dropped, a
     });
 }
 
+TEST_CASE("a COMMIT written as text is not cancelled either")
+{
+    asio::io_context io{1};
+    pg::pool pool{io.get_executor(), test_pool(1)};
+    test::run(io, [&]() -> asio::awaitable<void> {
+        pg::pooled_connection c = co_await pool.acquire();
+        co_await c->execute(pg::statement{"begin"});
+        pg::pipeline p;
+        p.add(sleep_for, 0.3);
+        p.add(pg::statement{"/* the end */ Commit"});
+        const auto ended = co_await run_and_cancel(*c, std::move(p));
+        CHECK(ended == asio::error::operation_aborted);
+        CHECK(!c->recoverable());
+        c.release();
+        CHECK(pool.size() == 0);
+    });
+}
+
 TEST_CASE("behind a pooling proxy a cancelled operation's connection is dropped")
 {
     asio::io_context io{1};
@@ -272,29 +291,65 @@ TEST_CASE("what the janitor has counts against the pool's size, and whoever wait
     });
 }
 
+TEST_CASE(
+    "what a critical user gave up half way is dropped, so that the next one finds the reserve")
+{
+    test::proxy line{test_dsn()};
+    asio::io_context io{1};
+    pg::pool_options options{pg::connection_options{line.dsn()}};
+    options.size(2).reserve(1).janitor_timeout(10 * test::deadline);
+    pg::pool pool{io.get_executor(), options.acquire_timeout(test::deadline)};
+    test::run(io, [&]() -> asio::awaitable<void> {
+        pg::pooled_connection held = co_await pool.acquire();
+        pg::pooled_connection reserved = co_await pool.acquire(pg::pool_priority::critical);
+        const int given_up = reserved->backend_pid();
+        co_await run_and_cancel(*reserved, sleeping(true));
+        line.silence(); // a janitor would get no answer
+        reserved.release();
+        CHECK(pool.statistics().cleaning == 0);
+        CHECK(pool.size() == 1);
+        pg::pooled_connection next = co_await pool.acquire(pg::pool_priority::critical);
+        const pg::result r = co_await next->execute(own_pid);
+        CHECK(r.get<int>(0, 0) != given_up);
+    });
+}
+
 TEST_CASE("a cancellation never hits the next user's statement, however it races with the end")
 {
     asio::io_context io{1};
     pg::pool pool{io.get_executor(), test_pool(1)};
+    const std::string schema = unique_schema();
+    const pg::statement sleep_and_count =
+        pg::load_statement("select pg_sleep($1), nextval('{schema}.slept')", schema);
+    constexpr int rounds = 40;
+    std::int64_t slept = 0; // rounds that no cancellation hit
     test::run(io, [&]() -> asio::awaitable<void> {
-        for (int i = 0; i < 40; ++i) {
-            const auto sleep = [](pg::pool& p, double seconds) -> asio::awaitable<void> {
-                co_await p.execute(sleep_for, seconds);
+        pg::connection observer = co_await test::connect();
+        co_await observer.execute_script(pg::substitute_schema(
+            "create schema {schema}; create sequence {schema}.slept", schema));
+        for (int i = 0; i < rounds; ++i) {
+            const auto sleep = [&](double seconds) -> asio::awaitable<void> {
+                co_await pool.execute(sleep_and_count, seconds);
             };
             asio::cancellation_signal cancel;
             bool ended = false;
             auto handler = [&](std::exception_ptr) { ended = true; };
-            const double about_when_it_is_cancelled = 0.015 + 0.0005 * i;
+            const double about_when_it_is_cancelled = 0.005 + 0.001 * i;
             asio::co_spawn(
-                io, sleep(pool, about_when_it_is_cancelled),
+                io, sleep(about_when_it_is_cancelled),
                 asio::bind_cancellation_slot(cancel.slot(), std::move(handler)));
             co_await test::pause(2ms);
             cancel.emit(asio::cancellation_type::terminal);
             co_await test::wait_until([&] { return ended; });
             for (int j = 0; j < 3; ++j) co_await pool.execute(sleep_for, 0.001);
         }
+        const pg::result r = co_await observer.execute(
+            pg::load_statement("select last_value from {schema}.slept", schema));
+        slept = r.get<std::int64_t>(0, 0);
     });
     CHECK(pool.size() == 1);
+    CHECK(slept > 0);
+    CHECK(slept < rounds);
 }
 
 TEST_CASE("closing a pool ends its janitor at once")
@@ -309,8 +364,8 @@ TEST_CASE("closing a pool ends its janitor at once")
         co_await run_and_cancel(*c, sleeping(false));
         line.freeze(); // the janitor gets no answer
         c.release();
-        co_await test::pause(5ms); // it has begun
-        CHECK(pool->statistics().cleaning == 1);
+        co_await test::wait_until([&] { return pool->statistics().cleaning == 1; });
+        co_await asio::post(io, asio::use_awaitable); // it begins
     });
     pool.reset();
     io.restart();

@@ -51,6 +51,22 @@ TEST_CASE("once COMMIT was sent a session is dropped and nothing is cancelled")
     CHECK(steps(stake::commit, {}) == std::vector{action::drop});
 }
 
+TEST_CASE("a COMMIT is recognised however it is written")
+{
+    using perdure::pg::may_end_in_commit;
+    for (const auto* sql :
+         {"commit", "COMMIT", "Commit;", "commit and chain", " \t\r\n\f\vcommit", "end",
+          "END TRANSACTION", "prepare transaction 'x'", "commit prepared 'x'", "commit--now",
+          "-- why\ncommit", "--\rcommit", "/* why */commit", "/* a /* b */ c */ -- d\n/**/ end",
+          ";commit", "/*/ */commit"})
+        CHECK_MESSAGE(may_end_in_commit(sql), sql);
+    for (const auto* sql :
+         {"", " ", "--", "-- commit", "/* commit */", "/*", "/* /* */ commit", "/", "-", "select 1",
+          "select 'commit'", "committed", "ending", "end_", "com", "rollback",
+          "insert into commit values (1)", "\"commit\""})
+        CHECK_MESSAGE(!may_end_in_commit(sql), sql);
+}
+
 TEST_CASE("a cancellation that arrives late hits the clean-up, which is repeated once")
 {
     const std::vector<outcome> until_roll_back{outcome::not_yet, outcome::done, outcome::done};

@@ -267,6 +267,21 @@ TEST_CASE("a function that hides a failed statement does not pass for a commit")
     });
 }
 
+TEST_CASE("a function that moves its transaction away does not pass for a commit")
+{
+    bank b{1};
+    b.run([&]() -> asio::awaitable<void> {
+        const auto take = [&b](pg::transaction& tx) -> asio::awaitable<void> {
+            pg::transaction mine = std::move(tx);
+            co_await mine.execute(b.add(), 1, -30);
+        };
+        const pg::error e = co_await test::failure_of(b.pool().transaction(take));
+        CHECK(e.code() == pg::errc::closed);
+        const int cents = co_await b.cents(1);
+        CHECK(cents == 100);
+    });
+}
+
 TEST_CASE("a serialization failure is tried again as often as was asked for")
 {
     bank b{2};

@@ -55,17 +55,16 @@ public:
 
     /// Runs the statements of a pipeline in one round trip. Throws `error`:
     /// - errc::server_error, a statement failed: the first one's words; those behind it were
-    /// skipped. If that leaves a
-    ///   transaction open it is rolled back before this throws: the connection is clean again.
+    ///   skipped. If that leaves a transaction open it is rolled back before this throws: the
+    ///   connection is clean again.
     /// - errc::connection_lost, the connection broke or the server ended it (57P01 and the like,
     ///   whose words are kept): a transaction that was open is rolled back. Statements without
     ///   `begin` are a transaction that commits by itself: of them it is not known.
     /// - errc::response_timed_out, the server was silent for longer than `response_timeout`: as
     ///   connection_lost, and it may still be busy with what was sent.
     /// - errc::commit_unknown, the connection broke after the pipeline's `commit` was sent and
-    /// before its answer, or
-    ///   the server warned that it stopped waiting for a synchronous standby: whether it committed
-    ///   must be found out on another connection. This one is unusable.
+    ///   before its answer, or the server warned that it stopped waiting for a synchronous standby:
+    ///   whether it committed must be found out on another connection. This one is unusable.
     /// - errc::closed, the connection was closed or unusable before.
     /// After a confirmed commit nothing throws: what fails later is in
     /// `pipeline_result::after_commit`. A cancellation while the commit is under way leaves its
@@ -102,13 +101,14 @@ public:
 
     /// Makes it clean again after an operation was cancelled half way, or with a transaction left
     /// open: cancels what the server still does for it, over a connection of its own that is opened
-    /// for that (`pg_cancel_backend`),
-    /// receives and forgets the answers, rolls back, and after a cancelled operation resets the
-    /// session (`discard all`). True: it is clean, and no cancellation is still on its way. False:
-    /// it is closed, because COMMIT had been sent, a script was under way, the options say
-    /// `prepared_statements(false)` (behind a pooling proxy the server process is not known),
-    /// something else was odd, or it took longer than `within`. Throws nothing but
-    /// `operation_aborted` when it is cancelled itself, which closes the connection.
+    /// for that (`pg_cancel_backend`), receives and forgets the answers, rolls back, and after a
+    /// cancelled operation resets the session (`discard all`). True: it is clean, and no
+    /// cancellation is still on its way. False: it is closed, because COMMIT had been sent (by
+    /// `pipeline::commit`, or in a statement whose first word behind comments is commit, end or
+    /// prepare), a script was under way, the options say `prepared_statements(false)` (behind a
+    /// pooling proxy the server process is not known), something else was odd, or it took longer
+    /// than `within`. Throws nothing but `operation_aborted` when it is cancelled itself, which
+    /// closes the connection.
     boost::asio::awaitable<bool> recover(
         std::chrono::steady_clock::duration within = std::chrono::seconds{5});
 

@@ -33,7 +33,8 @@ public:
     }
     const connection_options& connection() const noexcept { return connection_; }
 
-    /// Most connections at a time, at least 1. Default 8.
+    /// Most connections at a time, at least 1; a pool reserves memory for a list of as many.
+    /// Default 8.
     pool_options& size(std::size_t value)
     {
         size_ = value == 0 ? 1 : value;
@@ -64,7 +65,7 @@ public:
 
     /// How long the janitor may take to make a connection clean again that came back with an
     /// operation cancelled half way or a transaction left open; then it is dropped. Zero: such a
-    /// connection is dropped at once. Default 5 s.
+    /// connection is dropped at once, as is one that a critical user gave up. Default 5 s.
     pool_options& janitor_timeout(std::chrono::steady_clock::duration value)
     {
         janitor_timeout_ = value;
@@ -87,7 +88,8 @@ private:
 enum class pool_priority
 {
     normal,   ///< In the order of coming; never takes what `pool_options::reserve` keeps.
-    critical, ///< Before all others, and with the reserve: short work that must not wait for them.
+    critical, ///< Before all others, and with the reserve: short work that must not wait for them,
+              ///< nor for the janitor: a connection that is not clean then is dropped.
 };
 
 /// What a pool has at this moment.
@@ -113,7 +115,7 @@ inline constexpr bool compiler_is_gcc12 = false;
 
 /// A connection lent by a pool; goes back when this is destroyed. One that is not clean then is
 /// never lent as it is: left in a transaction, or with an operation cancelled half way, it goes to
-/// the pool's janitor; lost, it is dropped. May outlive the pool.
+/// the pool's janitor; lost, or lent to a critical user, it is dropped. May outlive the pool.
 class PERDURE_DECL pooled_connection
 {
 public:
@@ -143,7 +145,7 @@ private:
 /// The janitor does for a connection what `connection::recover` says: it cancels what an operation
 /// that was cancelled here left running on the server, over a further connection that lives as long
 /// as that takes, and cleans up. Until then the connection counts as lent. One on which COMMIT was
-/// sent is dropped instead.
+/// sent, or that a critical user had, is dropped instead.
 class PERDURE_DECL pool
 {
 public:
@@ -194,7 +196,8 @@ public:
     /// commits when it has returned, unless it rolled back, and returns what it returned; rolls
     /// back when it throws. Throws what it threw, and as `begin` and `pg::transaction::commit` do.
     /// With `transaction_options::attempts` it runs `work` again, in a new transaction, when the
-    /// server ended one with a serialization failure or a deadlock: `work` must bear that.
+    /// server ended one with a serialization failure or a deadlock: `work` must bear that. It must
+    /// neither commit nor move the transaction away: that ends with errc::closed.
     /// `work` is kept until it is finished, so it may have captures; give a closure with captures a
     /// name where GCC 12 is to compile it (a sentence of the compiler reminds of it).
     template <class F>
