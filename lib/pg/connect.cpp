@@ -38,6 +38,34 @@ namespace {
 
 constexpr int oldest_server = 150000;
 
+/// What OpenSSL found out about the certificate of a TLS session that ends in this thread while this
+/// lives. libpq says only that it was refused, and drops the session at once; so OpenSSL is asked to
+/// say when one ends.
+class certificate_verdict
+{
+public:
+    certificate_verdict()
+    {
+        static const int ending = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, &note);
+        static_cast<void>(ending);
+        last_ = X509_V_OK;
+    }
+
+    /// Empty: nothing is wrong, or none ended.
+    std::string text() const
+    {
+        return last_ == X509_V_OK ? "" : X509_verify_cert_error_string(last_);
+    }
+
+private:
+    static void note(void* session, void*, CRYPTO_EX_DATA*, int, long, void*)
+    {
+        last_ = SSL_get_verify_result(static_cast<SSL*>(session));
+    }
+
+    inline static thread_local long last_ = X509_V_OK;
+};
+
 /// One attempt to connect to one host. Shared with the blocking thread: whoever lets go last closes
 /// it, so that giving up never waits for a call of libpq that is under way.
 struct attempt
@@ -63,20 +91,12 @@ struct attempt
 
     void poll()
     {
+        const certificate_verdict verdict;
         next = PQconnectPoll(pg->get());
-        auto* const current = static_cast<SSL*>(PQsslStruct(pg->get(), "OpenSSL"));
-        if (current && current != tls.get() && SSL_up_ref(current) == 1) tls.reset(current);
+        certificate_fault = verdict.text();
     }
 
-    /// What is wrong with the server's certificate; empty if nothing is.
-    std::string certificate_fault() const
-    {
-        const long found = tls ? SSL_get_verify_result(tls.get()) : X509_V_OK;
-        return found == X509_V_OK ? "" : X509_verify_cert_error_string(found);
-    }
-
-    /// The last TLS session: libpq forgets it when it fails, and what it found with it.
-    std::unique_ptr<SSL, decltype(&SSL_free)> tls{nullptr, SSL_free};
+    std::string certificate_fault; ///< What is wrong with the server's; empty if nothing is.
 };
 
 /// Why an attempt failed, with the SQLSTATE taken out of the verbose text where the server gave
@@ -91,7 +111,7 @@ diagnostics connect_words(const attempt& failed)
     for (std::sregex_iterator i{text.begin(), text.end(), state}, end; i != end; ++i)
         words.sqlstate = (*i)[1];
     words.message = one_line(std::regex_replace(text, state, ": ").c_str());
-    const std::string fault = failed.certificate_fault();
+    const std::string& fault = failed.certificate_fault;
     if (words.message.find("SSL error: ") != std::string::npos && !fault.empty())
         words.message += ": " + fault;
     return words;

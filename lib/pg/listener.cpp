@@ -111,7 +111,9 @@ private:
     static asio::awaitable<void> listen_for_ever(std::shared_ptr<state> self);
     asio::awaitable<void> listen_once();
     asio::awaitable<void> subscribe(connection& session);
+    connection_options unprepared() const;
     asio::awaitable<void> prove(connection& session);
+    asio::awaitable<bool> notify(connection& by, int process, std::string payload);
     asio::awaitable<void> drain(connection& session);
     asio::awaitable<result> answer(connection& session, statement asked);
     void report_down(const error& cause);
@@ -180,10 +182,7 @@ asio::awaitable<void> listener::state::listen_for_ever(std::shared_ptr<state> se
 
 asio::awaitable<void> listener::state::listen_once()
 {
-    connection_options direct = options_.connection();
-    direct.prepared_statements(
-        false); // so that a pooling proxy fails at the proof, which names the cause
-    connection session = co_await connection::connect(direct);
+    connection session = co_await connection::connect(unprepared());
     co_await subscribe(session);
     co_await prove(session);
     pause_.reset();
@@ -191,6 +190,14 @@ asio::awaitable<void> listener::state::listen_once()
     up = true;
     on_gap();
     co_await drain(session);
+}
+
+/// So that a pooling proxy fails at the proof, which names the cause.
+connection_options listener::state::unprepared() const
+{
+    connection_options options = options_.connection();
+    options.prepared_statements(false);
+    return options;
 }
 
 asio::awaitable<void> listener::state::subscribe(connection& session)
@@ -206,29 +213,48 @@ asio::awaitable<void> listener::state::subscribe(connection& session)
 
 asio::awaitable<void> listener::state::prove(connection& session)
 {
-    static const statement notify{"select pg_notify($1, '')"};
-    {
-        watchdog limit{session, executor_, options_.response_timeout()};
-        try {
-            co_await session.execute(notify, proof_channel_);
-        } catch (const error&) {
-            if (limit.fired()) throw silent("NOTIFY");
-            throw;
-        }
+    std::string payload = "own";
+    const bool is_direct = co_await notify(session, session.backend_pid(), payload);
+    if (!is_direct) {
+        // A proxy is between. If it is idle it gives us the same session of the server each time,
+        // which hears itself. What counts is what comes from others while we ask for nothing.
+        payload = "other";
+        connection other = co_await connection::connect(unprepared());
+        co_await notify(other, session.backend_pid(), payload);
     }
     const auto deadline = clock::now() + options_.response_timeout();
     bool proved = false;
     while (!proved) {
         std::vector<notification> arrived = co_await session.wait_notifications(deadline);
-        if (arrived.empty())
-            throw error{
-                errc::notifications_blocked,
-                "a NOTIFY to the own session did not come back; a transaction-pooling proxy, or "
-                "one that multiplexes sessions, cannot LISTEN: give the listener a direct "
-                "connection"};
-        proved = std::ranges::any_of(
-            arrived, [this](const notification& n) { return n.channel == proof_channel_; });
+        if (arrived.empty()) break;
+        proved = std::ranges::any_of(arrived, [&](const notification& n) {
+            return n.channel == proof_channel_ && n.payload == payload;
+        });
         deliver(arrived);
+    }
+    if (proved) co_return;
+    try { // whoever gets the server's session next shall not hear what this one listened to
+        const watchdog limit{session, executor_, options_.response_timeout()};
+        co_await session.execute_script("unlisten *");
+    } catch (const error&) { // that session is gone, and with it what it listened to
+    }
+    throw error{
+        errc::notifications_blocked,
+        "a NOTIFY to the own session did not come back; a transaction-pooling proxy, or one that "
+        "multiplexes sessions, cannot LISTEN: give the listener a direct connection"};
+}
+
+/// Notifies the proof's channel; true if the server process that does so has this number.
+asio::awaitable<bool> listener::state::notify(connection& by, int process, std::string payload)
+{
+    static const statement send{"select pg_notify($1, $2), pg_backend_pid() = $3"};
+    watchdog limit{by, executor_, options_.response_timeout()};
+    try {
+        const result sent = co_await by.execute(send, proof_channel_, payload, process);
+        co_return sent.get<bool>(0, 1);
+    } catch (const error&) {
+        if (limit.fired()) throw silent("NOTIFY");
+        throw;
     }
 }
 

@@ -447,12 +447,18 @@ TEST_CASE("a listener may be interrupted anywhere")
         options.channels({"c"});
         w.listener.emplace(w.io.get_executor(), options);
         w.listener->on_gap([&w] { w.server.notify("c", "after the gap"); });
-        w.listener->on_notification([&w](const pg::notification&) { ++w.count; });
+        w.listener->on_notification([&w](const pg::notification&) {
+            ++w.count;
+            w.listener->stop();
+        });
         w.listener->on_down([](const pg::error& e) { FAIL_CHECK(std::string{e.what()}); });
     };
     o.operation = [](world& w) { return w.listener->run(); };
     o.close = [](world& w) { w.listener->stop(); };
-    o.check = [](world& w, interruption, bool) { CHECK(!w.listener->up()); };
+    o.check = [](world& w, interruption how, bool succeeded) {
+        CHECK(!w.listener->up());
+        if (how == interruption::cancelled) CHECK(w.count == (succeeded ? 1 : 0));
+    };
     interrupt_everywhere("listener.run", o);
 }
 

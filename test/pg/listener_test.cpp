@@ -215,40 +215,6 @@ TEST_CASE("a network that drops everything is noticed by the safety statement, a
     });
 }
 
-TEST_CASE("notifications that do not come back are reported as what they are: a pooling proxy")
-{
-    // Answers every statement and delivers nothing, as a transaction-pooling proxy does.
-    test::fake_server proxy{[](auto& client) {
-        using test::fake_server;
-        fake_server::welcome(client, "15.4");
-        const std::string done = fake_server::message('C', std::string_view{"LISTEN\0", 7}) +
-                                 fake_server::message('Z', "I");
-        const std::string prepared = fake_server::message('1', "") + fake_server::message('2', "") +
-                                     fake_server::message('n', "") + done;
-        std::array<char, 4096> request{};
-        for (;;) {
-            client.read_some(boost::asio::buffer(request));
-            fake_server::send(client, request[0] == 'Q' ? done : prepared);
-        }
-    }};
-    asio::io_context io{1};
-    pg::connection_options unprepared{proxy.dsn()};
-    unprepared.prepared_statements(false);
-    pg::listener_options options{unprepared};
-    options.channels({"c"}).response_timeout(100ms);
-    recorder r{io, options};
-    test::run(io, [&]() -> asio::awaitable<void> {
-        r.start();
-        co_await test::wait_until([&] { return !r.down.empty(); });
-        CHECK(r.down[0].code() == pg::errc::notifications_blocked);
-        CHECK(contains(r.down[0].what(), "transaction-pooling proxy"));
-        CHECK(r.gaps == 0);
-        co_await stop(r); // in the middle of the long pause
-    });
-    io.restart();
-    io.run();
-}
-
 TEST_CASE("stop ends a listener that is connecting, and one that has not begun")
 {
     test::fake_server silent{[](auto& client) { test::fake_server::listen_until_closed(client); }};

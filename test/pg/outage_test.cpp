@@ -220,6 +220,7 @@ TEST_CASE("a server that says a byte at a time is understood")
 TEST_CASE("messages are understood however they are cut into segments")
 {
     for (const std::size_t bytes : {1u, 2u, 3u, 5u, 17u, 100'000u}) {
+        INFO(bytes, " bytes at a time");
         test::world w;
         w.server.send_at_most(bytes);
         std::vector<std::string> heard;

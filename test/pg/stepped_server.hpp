@@ -293,7 +293,7 @@ private:
             s.channels.insert(sql.substr(8, sql.size() - 9)); // quoted
             tag = "LISTEN";
         } else if (sql.find("pg_notify") != std::string::npos) {
-            s.notifications += notification(s.arguments.at(0), "");
+            s.notifications += notification(s.arguments.at(0), s.arguments.at(1));
         }
         const std::vector<value> row = row_of(sql);
         if (!row.empty()) {
