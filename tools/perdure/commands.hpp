@@ -16,6 +16,7 @@ struct target
 {
     std::string dsn; // empty: libpq's defaults
     std::string schema;
+    bool dsn_as_argument = false; // not from the environment
 };
 
 /// How a command prints.
@@ -29,6 +30,7 @@ struct migrate_request
 {
     bool status = false;                 // only say what is applied and what is not
     std::optional<std::int32_t> down_to; // take back what is above this number
+    bool force = false;                  // even while instances are active
 };
 
 struct show_request

@@ -1,4 +1,6 @@
 // The command: what an operator needs to set up an installation, look at it, and unstick it.
+#include "advice.hpp"
+#include "checks.hpp"
 #include "commands.hpp"
 #include "text.hpp"
 
@@ -9,6 +11,8 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include <cstdint>
+#include <cstdlib>
 #include <exception>
 #include <functional>
 #include <iostream>
@@ -20,6 +24,9 @@ namespace {
 using namespace perdure;
 
 constexpr int usage_error = 2;
+constexpr std::int32_t most_listed = 100'000;
+constexpr const char* exit_statuses =
+    "Exit status: 0 done, 1 an error, which standard error tells in one sentence, 2 wrong usage.";
 
 class command_line
 {
@@ -28,14 +35,14 @@ public:
     {
         app_.require_subcommand(0, 1); // none is an error too, but a wrong one must be named
         app_.set_version_flag("--version", "perdure " + std::string{store::library_version});
-        app_.add_option(
-                "--dsn", where_.dsn,
-                "libpq connection string or URI; by default libpq's own defaults")
-            ->envname("PERDURE_DSN");
-        app_.add_option("--schema", where_.schema, "PostgreSQL schema of the installation")
-            ->capture_default_str();
-        app_.footer("Exit status: 0 done, 1 an error, which standard error tells in one sentence, "
-                    "2 wrong usage.");
+        if (const char* const dsn = std::getenv("PERDURE_DSN")) where_.dsn = dsn;
+        dsn_ = app_.add_option(
+            "--dsn", where_.dsn,
+            "libpq connection string or URI; by default PERDURE_DSN, else libpq's own defaults");
+        schema_ =
+            app_.add_option("--schema", where_.schema, "PostgreSQL schema of the installation");
+        schema_->check(tool::not_empty())->capture_default_str();
+        app_.footer(exit_statuses);
         add_migrate();
         add_list();
         add_show();
@@ -43,6 +50,7 @@ public:
         add_cancel();
         add_remove();
         add_stats();
+        add_help();
     }
 
     int run(int argc, char** argv)
@@ -52,17 +60,18 @@ public:
             if (!action_) throw CLI::RequiredError{"A command"};
         } catch (const CLI::ParseError& end) { // also --help and --version
             if (end.get_exit_code() == 0) return app_.exit(end);
-            std::cerr << "perdure: " << tool::one_line(sentence_of(end), 300)
-                      << "; see perdure --help\n";
+            std::cerr << "perdure: " << tool::one_line(sentence_of(end), 300) << "; see "
+                      << page_for_errors() << '\n';
             return usage_error;
         }
+        where_.dsn_as_argument = dsn_->count() > 0;
         try {
             action_();
             std::cout.flush();
             return 0;
         } catch (const std::exception& failure) {
             std::cout.flush();
-            std::cerr << "perdure: " << tool::one_line(failure.what()) << '\n';
+            std::cerr << "perdure: " << tool::one_line(tool::sentence_of(failure, where_)) << '\n';
             return 1;
         }
     }
@@ -70,6 +79,11 @@ public:
 private:
     std::string sentence_of(const CLI::ParseError& end) const
     {
+        if (const auto* const many = dynamic_cast<const CLI::ArgumentMismatch*>(&end)) {
+            const std::string text = many->what();
+            const auto count = text.find(" At Most 1 required");
+            if (count != std::string::npos) return text.substr(0, count) + " may be given once";
+        }
         const std::vector<std::string> left = app_.remaining();
         if (!app_.get_subcommands().empty() || left.empty()) return end.what();
         const bool is_option = left.front().starts_with('-');
@@ -77,10 +91,21 @@ private:
                '"';
     }
 
+    std::string page_for_errors() const
+    {
+        const std::vector<CLI::App*> commands = app_.get_subcommands();
+        if (commands.empty() || commands.front()->get_name() == "help") return "perdure --help";
+        return "perdure " + commands.front()->get_name() + " --help";
+    }
+
     CLI::App* add(const char* name, const char* what)
     {
         CLI::App* const command = app_.add_subcommand(name, what);
         command->fallthrough(); // --dsn and --schema may stand anywhere
+        const CLI::Formatter format;
+        command->footer(
+            "Which installation:\n" + format.make_option(dsn_, false) +
+            format.make_option(schema_, false) + '\n' + exit_statuses);
         return command;
     }
 
@@ -89,25 +114,26 @@ private:
         CLI::App* const command = add("migrate", "create the schema, or bring it up to date");
         CLI::Option* const status = command->add_flag(
             "--status", migrate_.status, "only say what is applied and what is pending");
-        command
-            ->add_option(
-                "--down-to", migrate_.down_to,
-                "take back all migrations above N, with what is in their tables")
-            ->type_name("N")
-            ->check(CLI::NonNegativeNumber)
-            ->excludes(status);
+        CLI::Option* const down_to = command->add_option(
+            "--down-to", migrate_.down_to,
+            "take back all migrations above N, with what is in their tables");
+        down_to->type_name("N")->check(tool::number_from(0))->excludes(status);
+        command->add_flag("--force", migrate_.force, "take back even while instances are active")
+            ->needs(down_to);
         command->callback([this] { action_ = [this] { tool::migrate(where_, migrate_); }; });
     }
 
     void add_list()
     {
         CLI::App* const command = add("list", "list instances, newest first");
-        command->add_option("--state", state_, "only those in this state")
-            ->check(CLI::IsMember({"running", "completed", "failed", "cancelled"}));
+        command->add_option("--state", state_, "only running, completed, failed or cancelled ones")
+            ->type_name("STATE")
+            ->check(tool::one_of({"running", "completed", "failed", "cancelled"}));
         command->add_option("--workflow", list_.workflow, "only those of this workflow");
         command->add_option("--queue", list_.queue, "only those on this queue");
-        command->add_option("--limit", list_.limit, "at most so many")
-            ->check(CLI::Range(1, 100'000))
+        command->add_option("--limit", list_.limit, "at most N instances")
+            ->type_name("N")
+            ->check(tool::number_from(1, most_listed))
             ->capture_default_str();
         command->add_flag("--json", json_, "print an object a line");
         command->callback([this] {
@@ -121,12 +147,13 @@ private:
         CLI::App* const command = add("show", "show an instance's state and history");
         command->add_option("id", show_.id, "the instance's id")->required();
         command->add_option("--run", show_.run, "history of this run; by default the latest")
-            ->check(CLI::PositiveNumber);
+            ->type_name("N")
+            ->check(tool::number_from(1));
         CLI::Option* const after = command->add_option(
             "--after", show_.after, "skip the first N events; by default the last ones are shown");
-        after->type_name("N")->check(CLI::NonNegativeNumber);
+        after->type_name("N")->check(tool::number_from(0));
         CLI::Option* const limit = command->add_option("--limit", show_.limit, "at most N events");
-        limit->type_name("N")->check(CLI::Range(1, 100'000))->capture_default_str();
+        limit->type_name("N")->check(tool::number_from(1, most_listed))->capture_default_str();
         command->add_flag("--json", json_, "print the whole history document")
             ->excludes(after)
             ->excludes(limit);
@@ -167,9 +194,31 @@ private:
         command->callback([this] { action_ = [this] { tool::stats(where_, format()); }; });
     }
 
+    void add_help()
+    {
+        CLI::App* const command = app_.add_subcommand("help", "explain a command");
+        command->add_option("command", id_, "the command; by default all are listed");
+        command->callback([this] {
+            const std::vector<CLI::App*> named = app_.get_subcommands(
+                [this](const CLI::App* each) { return each->get_name() == id_; });
+            if (!id_.empty() && named.empty())
+                throw CLI::ParseError{
+                    "unknown command \"" + id_ + '"', CLI::ExitCodes::ValidationError};
+            action_ = [this, named] {
+                if (named.empty())
+                    std::cout << app_.get_formatter()->make_help(
+                        &app_, "perdure", CLI::AppFormatMode::Normal);
+                else
+                    std::cout << named.front()->help("perdure");
+            };
+        });
+    }
+
     tool::format format() const { return json_ ? tool::format::json : tool::format::text; }
 
     CLI::App app_{"Durable workflows on PostgreSQL", "perdure"};
+    CLI::Option* dsn_ = nullptr;
+    CLI::Option* schema_ = nullptr;
     tool::target where_{{}, std::string{defaults::schema}};
     tool::migrate_request migrate_;
     store::list_request list_;

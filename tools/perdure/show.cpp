@@ -8,6 +8,7 @@
 #include <perdure/workflow/failure_info.hpp>
 #include <perdure/workflow/history.hpp>
 
+#include <algorithm>
 #include <cstdint>
 #include <iomanip>
 #include <iostream>
@@ -43,7 +44,17 @@ void print_state(const store::instance_state& state)
     if (state.finished_at) print_line("finished", to_text(*state.finished_at));
     if (!state.problem.empty()) print_line("problem", one_line(state.problem));
     if (state.pending_events > 0)
-        print_line("pending", std::to_string(state.pending_events) + " events not looked at yet");
+        print_line(
+            "pending", std::to_string(state.pending_events) +
+                           (state.pending_events == 1 ? " event" : " events") +
+                           " that no worker has looked at yet");
+}
+
+/// Says since when a running instance knows that it was asked to end.
+void print_request(const std::vector<event>& history)
+{
+    const auto asked = std::ranges::find(history, event_type::cancel_requested, &event::type);
+    if (asked != history.end()) print_line("cancel", "asked for at " + to_text(asked->at));
 }
 
 void print_waiting(const store::instance_state& state, const std::vector<event>& history)
@@ -129,10 +140,12 @@ asio::awaitable<void> print_instance(client from, show_request what, format how)
         std::cout << encode_history(document);
         co_return;
     }
-    if (state.status != store::instance_status::running)
+    if (state.status != store::instance_status::running) {
         print_end(document.events.back());
-    else if (run == state.run)
+    } else if (run == state.run) {
+        print_request(document.events);
         print_waiting(state, document.events);
+    }
     std::cout << '\n';
     std::span<const event> last{document.events};
     const auto limit = static_cast<std::size_t>(what.limit);
