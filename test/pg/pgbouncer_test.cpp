@@ -1,31 +1,18 @@
 // Through PgBouncer, which pools transactions: a session of it is many sessions of the server.
 #include "traffic.hpp"
 
-#include <dev/installation.hpp>
+#include "../pooling_proxy.hpp"
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 
 #include <doctest/doctest.h>
 
-#include <libpq-fe.h>
-
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <thread>
-
-extern char** environ;
-
 using namespace perdure;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 using test::contains;
+using test::pooling_proxy;
 using test::traffic;
 
 namespace {
@@ -36,63 +23,13 @@ pg::connection_options direct()
     return pg::connection_options{test_server().dsn()};
 }
 
-/// A PgBouncer in front of the server of this test program, with two sessions of it.
-class pooling_proxy
+/// How to connect through it.
+pg::connection_options through(const pooling_proxy& proxy)
 {
-public:
-    explicit pooling_proxy(const std::string& mode = "transaction")
-    {
-        REQUIRE(::mkdtemp(directory_.data()) != nullptr);
-        const std::string settings = directory_ + "/pgbouncer.ini";
-        const auto user = dev::find_server_user();
-        std::ofstream{settings} << "[databases]\npostgres = host=" << test_server().directory()
-                                << " port=5432 dbname=postgres user=postgres\n[pgbouncer]\n"
-                                << "unix_socket_dir = " << directory_
-                                << "\nlisten_port = 6432\nauth_type = any\npool_mode = " << mode
-                                << "\ndefault_pool_size = 2\nlogfile = " << directory_ << "/log\n"
-                                << (user ? "user = " + user->name + "\n" : "");
-        if (user) {
-            REQUIRE(::chown(directory_.c_str(), user->uid, user->gid) == 0);
-            REQUIRE(::chown(settings.c_str(), user->uid, user->gid) == 0);
-        }
-        std::string program = "/usr/sbin/pgbouncer";
-        std::string quiet = "-q";
-        std::string file = settings;
-        char* const arguments[] = {program.data(), quiet.data(), file.data(), nullptr};
-        REQUIRE_MESSAGE(
-            ::posix_spawn(&process_, program.c_str(), nullptr, nullptr, arguments, environ) == 0,
-            "PgBouncer is needed: ./dev setup test");
-        const auto end = std::chrono::steady_clock::now() + test::deadline;
-        while (PQping(dsn().c_str()) != PQPING_OK) {
-            REQUIRE(std::chrono::steady_clock::now() < end);
-            std::this_thread::sleep_for(5ms);
-        }
-    }
-    pooling_proxy(const pooling_proxy&) = delete;
-    pooling_proxy& operator=(const pooling_proxy&) = delete;
-    ~pooling_proxy()
-    {
-        ::kill(process_, SIGTERM);
-        ::waitpid(process_, nullptr, 0);
-        std::filesystem::remove_all(directory_);
-    }
-
-    std::string dsn() const
-    {
-        return "host=" + directory_ + " port=6432 user=anybody dbname=postgres";
-    }
-
-    pg::connection_options options() const
-    {
-        pg::connection_options through{dsn()};
-        through.prepared_statements(false);
-        return through;
-    }
-
-private:
-    std::string directory_ = "/var/tmp/perdure-pool-XXXXXX";
-    pid_t process_ = 0;
-};
+    pg::connection_options options{proxy.dsn()};
+    options.prepared_statements(false);
+    return options;
+}
 
 } // namespace
 
@@ -101,7 +38,7 @@ TEST_CASE("a pool works through a transaction-pooling proxy, beside a listener t
     const pooling_proxy proxy;
     asio::io_context io{1};
     traffic t{
-        io, direct(), pg::pool_options{proxy.options()}.size(8), pg::listener_options{direct()}};
+        io, direct(), pg::pool_options{through(proxy)}.size(8), pg::listener_options{direct()}};
     test::run(io, [&]() -> asio::awaitable<void> {
         t.start(8);
         co_await t.go_on(1, 500);
@@ -125,7 +62,7 @@ TEST_CASE("an operation cancelled behind a pooling proxy leaves nothing to its n
 {
     const pooling_proxy proxy;
     asio::io_context io{1};
-    pg::pool pool{io.get_executor(), pg::pool_options{proxy.options()}.size(1)};
+    pg::pool pool{io.get_executor(), pg::pool_options{through(proxy)}.size(1)};
     asio::cancellation_signal cancel;
     bool ended = false;
     const auto sleep = [&]() -> asio::awaitable<void> {
@@ -160,7 +97,7 @@ TEST_CASE("a listener behind a transaction-pooling proxy says that it cannot hea
 {
     const pooling_proxy proxy;
     asio::io_context io{1};
-    pg::listener_options options{proxy.options()};
+    pg::listener_options options{through(proxy)};
     pg::listener listener{io.get_executor(), options.channels({"c"}).response_timeout(500ms)};
     std::vector<pg::error> down;
     int gaps = 0;
@@ -175,7 +112,7 @@ TEST_CASE("a listener behind a transaction-pooling proxy says that it cannot hea
         CHECK(down[0].code() == pg::errc::notifications_blocked);
         CHECK(contains(down[0].what(), "transaction-pooling proxy"));
         CHECK(contains(down[0].what(), "give the listener a direct connection"));
-        pg::pool pool{io.get_executor(), pg::pool_options{proxy.options()}};
+        pg::pool pool{io.get_executor(), pg::pool_options{through(proxy)}};
         for (int i = 0; i < 10; ++i) { // the server's sessions hear nothing any more
             const pg::result r = co_await pool.execute(
                 pg::statement{"select count(*) from pg_listening_channels()"});
@@ -190,7 +127,7 @@ TEST_CASE("a listener behind a session-pooling proxy hears")
 {
     const pooling_proxy proxy{"session"};
     asio::io_context io{1};
-    pg::listener_options options{proxy.options()};
+    pg::listener_options options{through(proxy)};
     pg::listener listener{io.get_executor(), options.channels({"c"}).response_timeout(5s)};
     bool up = false;
     bool heard = false;
