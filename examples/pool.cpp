@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <exception>
+#include <functional>
 #include <iostream>
 
 namespace asio = boost::asio;
@@ -24,15 +25,18 @@ using namespace asio::experimental::awaitable_operators;
 const pg::statement add{"update accounts_of_example set cents = cents + $2 where id = $1"};
 const pg::statement read_all{"select id, cents from accounts_of_example order by id"};
 
+asio::awaitable<void> transfer(int cents, pg::transaction& tx)
+{
+    co_await tx.execute(add, cents % 5 + 1, -cents);
+    co_await tx.execute(add, cents * 3 % 5 + 1, cents);
+}
+
 asio::awaitable<void> clerk(pg::pool& pool, int first)
 {
-    for (int i = first; i < first + 100; ++i) {
-        const auto transfer = [i](pg::transaction& tx) -> asio::awaitable<void> {
-            co_await tx.execute(add, i % 5 + 1, -i);
-            co_await tx.execute(add, i * 3 % 5 + 1, i);
-        };
+    for (int cents = first; cents < first + 100; ++cents) {
+        const auto work = std::bind_front(transfer, cents);
         // Two that meet head on are a deadlock: the server ends one, and that one begins again.
-        co_await pool.transaction(transfer, pg::transaction_options{}.attempts(10));
+        co_await pool.transaction(work, pg::transaction_options{}.attempts(10));
     }
 }
 

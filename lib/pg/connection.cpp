@@ -56,7 +56,7 @@ asio::awaitable<row_stream> connection::open_stream(pipeline one)
 
 asio::awaitable<transaction> connection::begin(transaction_options options)
 {
-    return transaction::state::open(still_there(session_), std::move(options), nullptr);
+    return transaction::state::open(still_there(session_), options, nullptr);
 }
 
 asio::awaitable<void> connection::execute_script(std::string sql)

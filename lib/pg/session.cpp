@@ -108,7 +108,7 @@ void connection::session::end(condition why) noexcept
     if (!handle_) return;
     condition_ = why;
     boost::system::error_code ignored;
-    socket_.close(ignored);
+    static_cast<void>(socket_.close(ignored));
     handle_.reset();
 }
 

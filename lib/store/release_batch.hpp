@@ -27,7 +27,7 @@ public:
     void rejected(std::size_t item, const std::string& reason) override;
 
     /// What came of a settled item.
-    completion_status take(std::size_t item) { return std::move(outcomes_[item]); }
+    completion_status take(std::size_t item) { return outcomes_[item]; }
 
 private:
     instance_key instance_of(std::size_t item) const override { return releases_[item].instance; }
