@@ -48,22 +48,22 @@ public:
     {
         static const int ending = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, &note);
         static_cast<void>(ending);
-        last_ = X509_V_OK;
+        last = X509_V_OK;
     }
 
     /// Empty: nothing is wrong, or none ended.
     std::string text() const
     {
-        return last_ == X509_V_OK ? "" : X509_verify_cert_error_string(last_);
+        return last == X509_V_OK ? "" : X509_verify_cert_error_string(last);
     }
 
 private:
     static void note(void* session, void*, CRYPTO_EX_DATA*, int, long, void*)
     {
-        last_ = SSL_get_verify_result(static_cast<SSL*>(session));
+        last = SSL_get_verify_result(static_cast<SSL*>(session));
     }
 
-    inline static thread_local long last_ = X509_V_OK;
+    inline static thread_local long last = X509_V_OK;
 };
 
 /// One attempt to connect to one host. Shared with the blocking thread: whoever lets go last closes

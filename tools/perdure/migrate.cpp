@@ -31,7 +31,7 @@ std::string name_of(const pg::applied_migration& migration)
 
 /// Throws if something above the number is there to take back, and instances would lose by it.
 asio::awaitable<void> refuse_while_active(
-    pg::connection& session, const pg::migrator& migrator, target where, std::int32_t down_to)
+    pg::connection& session, pg::migrator& migrator, target where, std::int32_t down_to)
 {
     const pg::migration_status status = co_await migrator.status(session);
     if (status.applied.empty() || status.applied.back().version <= down_to) co_return;
@@ -49,7 +49,7 @@ asio::awaitable<void> refuse_while_active(
 asio::awaitable<void> migrate_schema(target where, migrate_request what)
 {
     pg::connection session = co_await pg::connection::connect(pg::connection_options{where.dsn});
-    const pg::migrator migrator = store::make_migrator(where.schema);
+    pg::migrator migrator = store::make_migrator(where.schema);
     if (what.status) {
         const pg::migration_status status = co_await migrator.status(session);
         for (const auto& each : status.applied)
