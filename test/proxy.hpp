@@ -43,8 +43,11 @@ namespace perdure::test {
 enum class fault
 {
     none,
-    before_commit,       ///< COMMIT does not reach the server: it is rolled back there.
-    before_commit_answer ///< COMMIT is executed; its answer does not come back.
+    before_commit,        ///< COMMIT does not reach the server: it is rolled back there.
+    before_commit_answer, ///< COMMIT is executed; its answer does not come back.
+    silence_before_commit ///< COMMIT does not reach the server, which ends the session when its
+                          ///< keepalives are not answered: here after two seconds. The client is
+                          ///< told nothing.
 };
 
 /// A proxy in front of one server, on a thread of its own, so that it works beside whatever the
@@ -181,7 +184,9 @@ private:
 
         tcp::socket client;
         stream::socket server;
-        bool silent = false;                 ///< Forwards nothing any more.
+        bool silent = false; ///< Forwards nothing any more, once the server has whole pipelines:
+                             ///< half of one would keep its locks.
+        bool within_pipeline = false;
         std::map<std::string, bool> commits; ///< Prepared statements: is it a commit?
     };
 
@@ -255,25 +260,30 @@ private:
         co_return message;
     }
 
-    /// Returns once the line forwards: at once, or when it has thawed.
-    boost::asio::awaitable<void> pass(std::shared_ptr<line> l)
+    boost::asio::awaitable<void> pause(std::chrono::milliseconds time)
     {
-        while (frozen_ || l->silent) {
-            boost::asio::steady_timer timer{io_, std::chrono::milliseconds{1}};
-            co_await timer.async_wait(boost::asio::use_awaitable);
-        }
+        boost::asio::steady_timer timer{io_, time};
+        co_await timer.async_wait(boost::asio::use_awaitable);
     }
 
     boost::asio::awaitable<void> from_client(std::shared_ptr<line> l)
     {
         std::vector<char> message = co_await read_message(l->client, 0); // startup
         for (;;) {
-            co_await pass(l);
+            while (frozen_ || (l->silent && !l->within_pipeline))
+                co_await pause(std::chrono::milliseconds{1});
             co_await boost::asio::async_write(
                 l->server, boost::asio::buffer(message), boost::asio::use_awaitable);
+            l->within_pipeline = message[0] != 'S' && message[0] != 'Q';
             message = co_await read_message(l->client, 1);
             if (is_commit(*l, message) && fire(fault::before_commit)) {
                 l->close();
+                co_return;
+            }
+            if (is_commit(*l, message) && fire(fault::silence_before_commit)) {
+                l->silent = true;
+                co_await pause(std::chrono::seconds{2});
+                l->close_server();
                 co_return;
             }
         }
@@ -290,7 +300,7 @@ private:
                 l->close();
                 co_return;
             }
-            co_await pass(l);
+            while (frozen_ || l->silent) co_await pause(std::chrono::milliseconds{1});
             const std::size_t piece = dripping_ ? 1 : message.size();
             for (std::size_t sent = 0; sent < message.size(); sent += piece) {
                 const auto next = boost::asio::buffer(message.data() + sent, piece);

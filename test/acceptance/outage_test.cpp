@@ -142,7 +142,7 @@ TEST_CASE("a server that is stopped and started again is worked with again")
         for (const dev::stop_mode mode : {dev::stop_mode::fast, dev::stop_mode::immediate}) {
             CAPTURE(to_string(how));
             CAPTURE(static_cast<int>(mode));
-            dev::server own;
+            dev::server own{dev::server_options{}.setting("fsync", "off")}; // nothing needs a disk
             const installation on{how, own.dsn()};
             process here{on, own.dsn()};
             travellers all{here, on.workers().lease(1s)};
@@ -181,6 +181,21 @@ TEST_CASE("connections that go silent are given up, and others take their place"
         process here{on, network.dsn(), on.options().response_timeout(1s).pool_size(3)};
         travellers all{here, on.workers().lease(1s)};
         network.silence();
+        all.arrive();
+        CHECK(here.logged("silent"));
+    }
+}
+
+TEST_CASE("a transaction that the network has swallowed half of does not keep its instance")
+{
+    for (const setting how : every_setting) {
+        CAPTURE(to_string(how));
+        const installation on{how};
+        proxy network{test_dsn()};
+        process here{on, network.dsn(), on.options().response_timeout(1s)};
+        travellers all{here, on.workers().lease(1s)};
+        network.arm(fault::silence_before_commit);
+        here.run([&] { return wait_until([&] { return network.fired(); }); });
         all.arrive();
         CHECK(here.logged("silent"));
     }

@@ -2,10 +2,16 @@
 -- durable even where the database's default is not. Plans are kept: planning anew for each batch costs as much as
 -- running it, and comes to the same plan. But a plan that was made while a table was small would read all of it,
 -- and still do so when it has grown: every statement has an index to go by.
+--
+-- Whoever is cut off by the network in the middle of the transaction leaves its locks behind, and no time-out of the
+-- server applies between two messages: keepalives end it within half a minute.
 select
     set_config('perdure.engine', 'on', true),
     set_config('lock_timeout', '250ms', true),
     set_config('statement_timeout', '30s', true),
+    set_config('tcp_keepalives_idle', '10', true),
+    set_config('tcp_keepalives_interval', '5', true),
+    set_config('tcp_keepalives_count', '3', true),
     set_config('jit', 'off', true),
     set_config('plan_cache_mode', 'force_generic_plan', true),
     set_config('enable_seqscan', 'off', true),
