@@ -42,9 +42,9 @@ engine_options& engine_options::listener_dsn(std::string dsn)
     return *this;
 }
 
-engine_options& engine_options::notifications(bool on)
+engine_options& engine_options::notifications(notification_mode mode)
 {
-    notifications_ = on;
+    notifications_ = mode;
     return *this;
 }
 

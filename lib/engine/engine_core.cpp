@@ -3,6 +3,8 @@
 #include <perdure/workflow/error.hpp>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <array>
 #include <cstdint>
@@ -63,16 +65,20 @@ void check_options(const engine_options& options)
 engine_core::engine_core(asio::any_io_executor executor, std::string dsn, engine_options options)
     : executor_{std::move(executor)},
       options_{std::move(options)},
+      name_{draw_process_name()},
       threads_{executor_},
       connection_options_{connection_to(dsn, options_, blocking_)},
       pool_{executor_, pool_of(connection_options_, options_)},
-      hub_{draw_process_name(), options_.poll_interval()},
+      hub_{name_, options_.notifications(), options_.poll_interval()},
       store_{pool_, options_.schema(), hub_}
 {
     check_options(options_);
-    if (!options_.notifications()) hub_.set_path(notification_path::off);
     hub_.on_trouble([this](std::string_view what, const pg::error& cause) {
         database_failed(what, std::make_exception_ptr(cause));
+    });
+    hub_.on_urge([this] { start_announcing(); });
+    hub_.pollers().on_change([this] {
+        if (listener_) listener_->look();
     });
 }
 
@@ -152,7 +158,7 @@ engine_core::listening::~listening()
 
 void engine_core::start_listener()
 {
-    if (!options_.notifications() || shut_down_) return;
+    if (options_.notifications() == notification_mode::none || shut_down_) return;
     pg::connection_options connection = connection_options_;
     if (!options_.listener_dsn().empty()) connection.dsn(options_.listener_dsn());
     pg::listener_options listener_options{std::move(connection)};
@@ -169,6 +175,7 @@ void engine_core::start_listener()
         if (!self) return;
         self->log(log_level::info, "notifications arrive");
         self->hub_.set_path(notification_path::up);
+        self->listener_->look(); // who else is there?
     });
     listener_->on_down([weak](const pg::error& cause) {
         const auto self = weak.lock();
@@ -178,9 +185,16 @@ void engine_core::start_listener()
             {{"cause", cause.what()}});
         self->hub_.set_path(notification_path::down);
     });
-    listener_->on_safety(store_.safety_statement(), [weak](const pg::result& rows) {
-        if (const auto self = weak.lock()) self->heed(store::read_due_queues(rows));
-    });
+    listener_->on_safety(
+        [weak] {
+            const auto self = weak.lock();
+            return self ? self->safety_statement()
+                        : pg::pipeline::item{pg::statement{"select 1"}, {}};
+        },
+        [weak](const pg::result& rows) {
+            const auto self = weak.lock();
+            if (self && !self->shut_down_) self->heed(store::read_safety(rows));
+        });
     auto listener = listener_; // lives as long as its loop
     asio::co_spawn(executor_, listener->run(), [listener, weak](std::exception_ptr failure) {
         const auto self = weak.lock();
@@ -200,14 +214,84 @@ void engine_core::stop_listener() noexcept
     hub_.set_path(notification_path::down);
 }
 
-void engine_core::heed(const store::due_queues& read)
+/// The topic's number in the database, for all who use this schema.
+std::int32_t engine_core::number_of(const topic& which) const
+{
+    const std::uint32_t number = fingerprint(options_.schema() + "/" + to_string(which));
+    return static_cast<std::int32_t>(number & 0x7fff'ffffu);
+}
+
+pg::pipeline::item engine_core::safety_statement() const
+{
+    std::vector<std::int32_t> topics;
+    for (const topic& each : hub_.pollers().watched()) topics.push_back(number_of(each));
+    return store_.safety_statement(topics, static_cast<std::int32_t>(member_of(name_)));
+}
+
+void engine_core::heed(const store::safety_report& read)
 {
     hub_.clock().observe(read.now, std::chrono::steady_clock::now());
+    for (const topic& each : hub_.pollers().watched()) {
+        std::vector<member_id> members;
+        for (const auto& [number, member] : read.members)
+            if (number == number_of(each)) members.push_back(member_id{member});
+        hub_.pollers().present(each, std::move(members));
+    }
     for (const store::due_queue& queue : read.queues)
-        hub_.due(
-            queue.activities ? task_kind::activity : task_kind::workflow, queue.queue,
+        hub_.pollers().found(
+            {queue.activities ? task_kind::activity : task_kind::workflow, queue.queue},
             queue.visible_at);
     hub_.wake_waiters(); // a finish whose notification was lost is found here
+}
+
+void engine_core::raise_told()
+{
+    for (wakeable* const each : told_) each->raise();
+}
+
+void engine_core::start_announcing()
+{
+    if (announcing_ || shut_down_ || !hub_.next_notification()) return;
+    announcing_ = true;
+    auto self = shared_from_this();
+    asio::co_spawn(executor_, announce(self), [self](std::exception_ptr failure) {
+        self->announcing_ = false;
+        self->raise_told();
+        if (failure)
+            self->log(log_level::error, "notifying others ended", {{"cause", what_of(failure)}});
+    });
+}
+
+asio::awaitable<void> engine_core::announce(std::shared_ptr<engine_core> self)
+{
+    asio::steady_timer timer{self->executor_};
+    while (const auto at = self->hub_.next_notification()) {
+        if (self->shut_down_) break;
+        timer.expires_at(*at);
+        co_await timer.async_wait(asio::use_awaitable);
+        std::optional<std::string> payload = self->hub_.take_payload();
+        ++self->announcements_;
+        try {
+            if (payload) co_await self->store_.notify(std::move(*payload));
+        } catch (const pg::error&) { // whoever waits finds it at the next safety poll
+            self->database_failed("cannot notify others", std::current_exception());
+        }
+        self->announced_ = self->announcements_;
+        self->raise_told();
+    }
+}
+
+asio::awaitable<void> engine_core::announced(std::chrono::steady_clock::time_point until)
+{
+    const auto self = shared_from_this();
+    const std::uint64_t last = announcements_ + (hub_.next_notification() ? 1 : 0);
+    if (announced_ >= last) co_return;
+    wake_flag told{executor_};
+    const wake_hub::registration waiting{told_, told};
+    while (announced_ < last && announcing_ && std::chrono::steady_clock::now() < until) {
+        told.clear();
+        co_await told.wait_until(until);
+    }
 }
 
 std::string what_of(std::exception_ptr exception) noexcept

@@ -12,6 +12,8 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/thread_pool.hpp>
 
+#include <chrono>
+#include <cstdint>
 #include <exception>
 #include <initializer_list>
 #include <memory>
@@ -65,6 +67,12 @@ public:
     /// what happens often.
     void check_thread();
 
+    /// Returns once others were told of everything that this process has committed so far, or
+    /// could not be told.
+    /// \param until when to give up.
+    boost::asio::awaitable<void> announced(
+        std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max());
+
     /// Closes every connection and joins the blocking thread.
     void shut_down();
     bool is_shut_down() const noexcept { return shut_down_; }
@@ -72,10 +80,16 @@ public:
 private:
     void start_listener();
     void stop_listener() noexcept;
-    void heed(const store::due_queues& read);
+    std::int32_t number_of(const topic& which) const;
+    pg::pipeline::item safety_statement() const;
+    void heed(const store::safety_report& read);
+    void raise_told();
+    void start_announcing();
+    static boost::asio::awaitable<void> announce(std::shared_ptr<engine_core> self);
 
     boost::asio::any_io_executor executor_;
     engine_options options_;
+    std::string name_; // of this process, for as long as it lives
     thread_watch threads_;
     boost::asio::thread_pool blocking_{1};
     pg::connection_options connection_options_;
@@ -83,6 +97,10 @@ private:
     wake_hub hub_;
     store::store store_;
     std::shared_ptr<pg::listener> listener_;
+    bool announcing_ = false;         // notifications are sent by themselves
+    std::uint64_t announcements_ = 0; // that were begun
+    std::uint64_t announced_ = 0;     // that were sent, or could not be
+    std::vector<wakeable*> told_;     // who waits for one
     std::size_t listening_ = 0;
     bool schema_checked_ = false;
     bool outage_ = false;

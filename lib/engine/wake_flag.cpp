@@ -16,7 +16,6 @@ wake_flag::wake_flag(asio::any_io_executor executor) : timer_{executor} {}
 void wake_flag::clear() noexcept
 {
     raised_ = false;
-    due_ = time_point::max();
 }
 
 void wake_flag::raise()
@@ -25,9 +24,9 @@ void wake_flag::raise()
     timer_.cancel();
 }
 
-void wake_flag::raise_at(time_point due)
+void wake_flag::wake_at(time_point due)
 {
-    if (due >= due_) return;
+    if (due == due_) return;
     due_ = due;
     timer_.cancel(); // the waiter looks at the new instant
 }

@@ -1,4 +1,4 @@
-// What a poller parks on: a flag that remembers being raised, so that a wake-up between "I looked
+// What somebody parks on: a flag that remembers being raised, so that a wake-up between "I looked
 // and found nothing" and "I sleep" is never lost.
 #pragma once
 
@@ -10,24 +10,36 @@
 
 namespace perdure {
 
-/// A flag with one waiter. The order that loses nothing: `clear()`, look for work, `wait_until()`.
-class wake_flag
+/// Whoever can be woken.
+class wakeable
 {
 public:
     using time_point = std::chrono::steady_clock::time_point;
 
+    virtual void raise() = 0;
+    /// The instant at which it is to wake by itself, instead of an earlier one.
+    virtual void wake_at(time_point due) = 0;
+
+protected:
+    ~wakeable() = default;
+};
+
+/// A flag with one waiter. The order that loses nothing: `clear()`, look for work, `wait_until()`.
+class wake_flag final : public wakeable
+{
+public:
     explicit wake_flag(boost::asio::any_io_executor executor);
 
-    /// Forgets earlier wake-ups. Call it before looking for work.
+    /// Forgets that it was raised. Call it before looking for work.
     void clear() noexcept;
 
     /// Wakes the waiter, now or when it next waits.
-    void raise();
+    void raise() override;
 
-    /// Wakes the waiter at `due` at the latest; an earlier instant wins.
-    void raise_at(time_point due);
+    /// Wakes the waiter at `due` at the latest, until another instant is given.
+    void wake_at(time_point due) override;
 
-    /// Waits until the flag is raised, the earliest `raise_at` is reached, or `deadline`.
+    /// Waits until the flag is raised, until the instant of `wake_at`, or until `deadline`.
     /// Cancellation ends the wait with `operation_aborted`.
     boost::asio::awaitable<void> wait_until(time_point deadline);
 

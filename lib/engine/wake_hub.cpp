@@ -5,11 +5,47 @@
 
 namespace perdure {
 
-wake_hub::wake_hub(std::string self, std::chrono::milliseconds poll_interval)
-    : self_{std::move(self)}, poll_interval_{poll_interval}
-{}
+namespace {
 
-wake_hub::registration::registration(std::vector<wake_flag*>& list, wake_flag& flag)
+template <class F>
+void for_each_queue(const store::announcement& what, F f)
+{
+    for (const store::announced_queue& each : what.workflow_queues)
+        f(topic{task_kind::workflow, each.queue}, each.due);
+    for (const store::announced_queue& each : what.activity_queues)
+        f(topic{task_kind::activity, each.queue}, each.due);
+}
+
+template <class F>
+void for_each_topic(const std::vector<store::heard_announcements>& heard, F f)
+{
+    for (const store::heard_announcements& each : heard)
+        if (const auto which = parse_topic(each.topic)) f(*which, each.ids);
+}
+
+template <class F>
+void for_each_topic(const std::vector<std::string>& names, F f)
+{
+    for (const std::string& name : names)
+        if (const auto which = parse_topic(name)) f(*which);
+}
+
+} // namespace
+
+wake_hub::wake_hub(
+    std::string self, notification_mode mode, std::chrono::milliseconds poll_interval,
+    now_function now)
+    : self_{std::move(self)},
+      mode_{mode},
+      poll_interval_{poll_interval},
+      now_{std::move(now)},
+      says_{fingerprint(self_)},
+      lookouts_{self_, says_, clock_, now_}
+{
+    if (mode_ == notification_mode::none) path_ = notification_path::off;
+}
+
+wake_hub::registration::registration(std::vector<wakeable*>& list, wakeable& flag)
     : list_{&list}, flag_{&flag}
 {
     list.push_back(&flag);
@@ -28,15 +64,12 @@ wake_hub::registration& wake_hub::registration::operator=(registration&& other) 
 
 wake_hub::registration::~registration()
 {
-    if (list_) std::erase(*list_, flag_);
+    if (!list_) return;
+    const auto found = std::ranges::find(*list_, flag_); // one of several of this flag
+    if (found != list_->end()) list_->erase(found);
 }
 
-wake_hub::registration wake_hub::watch(task_kind kind, const std::string& queue, wake_flag& flag)
-{
-    return registration{queues(kind)[queue], flag};
-}
-
-wake_hub::registration wake_hub::watch(store::instance_key instance, wake_flag& flag)
+wake_hub::registration wake_hub::watch(store::instance_key instance, wakeable& flag)
 {
     forget_empty();
     return registration{instances_[instance], flag};
@@ -51,17 +84,56 @@ void wake_hub::forget_empty()
     forget_at_ = std::max<std::size_t>(64, instances_.size());
 }
 
-std::optional<std::string> wake_hub::lead(const store::announcement& what)
+std::optional<wake_hub::rider> wake_hub::lead(const store::announcement& what)
 {
-    if (path_ == notification_path::off) return std::nullopt;
-    store::announcement signed_announcement = what;
-    signed_announcement.from = self_;
-    return store::encode(signed_announcement);
+    if (mode_ == notification_mode::none) return std::nullopt;
+    const time_point now = now_();
+    if (mode_ == notification_mode::coalesced && !says_.may_lead(now)) return std::nullopt;
+    store::announcement goes = worth_telling(what);
+    if (goes.empty() && !what.empty()) return std::nullopt; // others look then anyway
+    goes.from = self_;
+    goes.id = says_.draw_id();
+    goes.sender_looks = lookouts_.looks_at_once(goes);
+    goes.served = std::exchange(says_.pending().served, {});
+    goes.free = std::exchange(says_.pending().free, {});
+    says_.led(now);
+    told(goes);
+    return rider{*goes.id, store::encode(goes), mode_ == notification_mode::transactional};
 }
 
-void wake_hub::committed(const store::announcement& what)
+void wake_hub::committed(const store::announcement& what, std::optional<store::announcement_id> led)
 {
-    deliver(what);
+    const store::announcement_id id = led.value_or(*says_.pending().id);
+    for_each_queue(
+        what, [&](const topic& which, auto due) { lookouts_.committed(which, due, id); });
+    wake(what.finished);
+    wake(what.withdrawn);
+    if (led || mode_ == notification_mode::none) return;
+    const store::announcement news = worth_telling(what);
+    if (news.empty()) return;
+    says_.pending().add(news);
+    says_.urge();
+}
+
+/// Leaves out the instants at which others look anyway, or before which they do.
+store::announcement wake_hub::worth_telling(const store::announcement& what) const
+{
+    store::announcement news = what;
+    const auto known = [this](task_kind kind) {
+        return [this, kind](const store::announced_queue& each) {
+            return each.due && lookouts_.is_told({kind, each.queue}, *each.due);
+        };
+    };
+    std::erase_if(news.workflow_queues, known(task_kind::workflow));
+    std::erase_if(news.activity_queues, known(task_kind::activity));
+    return news;
+}
+
+void wake_hub::told(const store::announcement& what)
+{
+    for_each_queue(what, [this](const topic& which, auto due) {
+        if (due) lookouts_.told(which, *due);
+    });
 }
 
 void wake_hub::troubled(std::string_view what, const pg::error& cause)
@@ -74,88 +146,85 @@ void wake_hub::on_trouble(std::function<void(std::string_view, const pg::error&)
     on_trouble_ = std::move(handler);
 }
 
+std::optional<wake_hub::time_point> wake_hub::next_notification() const
+{
+    if (mode_ == notification_mode::none) return std::nullopt;
+    return says_.next();
+}
+
+std::optional<std::string> wake_hub::take_payload()
+{
+    store::announcement goes = says_.take(now_());
+    if (goes.empty() && goes.passed.empty() && goes.joined.empty() && goes.left.empty()) {
+        says_.pending().served = std::move(goes.served);
+        says_.pending().free = std::move(goes.free);
+        return std::nullopt;
+    }
+    goes.from = self_;
+    goes.sender_looks = lookouts_.looks_at_once(goes);
+    told(goes);
+    return store::encode(goes);
+}
+
 void wake_hub::notified(std::string_view payload)
 {
     const std::optional<store::announcement> what = store::decode_announcement(payload);
     if (!what) return wake_everybody();
     if (what->from == self_) return; // already delivered when its commit was confirmed
-    deliver(*what);
+    announced(*what, what->id.value_or(store::announcement_id{fingerprint(payload)}));
 }
 
-void wake_hub::deliver(const store::announcement& what)
+void wake_hub::announced(const store::announcement& what, store::announcement_id id)
 {
     if (what.everything) return wake_everybody();
-    for (const store::announced_queue& queue : what.workflow_queues)
-        deliver(task_kind::workflow, queue);
-    for (const store::announced_queue& queue : what.activity_queues)
-        deliver(task_kind::activity, queue);
-    for (const store::instance_key instance : what.finished) {
+    const member_id sender = member_of(what.from);
+    for_each_topic(what.joined, [&](const topic& which) { lookouts_.joined(which, sender); });
+    for_each_topic(what.left, [&](const topic& which) { lookouts_.left(which, sender); });
+    for_each_topic(what.free, [&](const topic& which) { lookouts_.freed(which, sender); });
+    for_each_topic(
+        what.served, [&](const topic& which, const auto& ids) { lookouts_.served(which, ids); });
+    for_each_topic(what.passed, [&](const topic& which, const auto& ids) {
+        lookouts_.passed(which, sender, ids);
+    });
+    const auto looks = what.sender_looks ? std::optional{sender} : std::nullopt;
+    for_each_queue(
+        what, [&](const topic& which, auto due) { lookouts_.heard(which, due, id, looks); });
+    wake(what.finished);
+    wake(what.withdrawn);
+}
+
+void wake_hub::wake(const std::vector<store::instance_key>& instances)
+{
+    for (const store::instance_key instance : instances) {
         const auto found = instances_.find(instance);
         if (found == instances_.end()) continue;
-        for (wake_flag* flag : found->second) flag->raise();
+        for (wakeable* flag : found->second) flag->raise();
     }
-}
-
-void wake_hub::deliver(task_kind kind, const store::announced_queue& queue)
-{
-    const auto found = queues(kind).find(queue.queue);
-    if (found == queues(kind).end()) return;
-    for (wake_flag* flag : found->second) {
-        if (queue.due)
-            flag->raise_at(clock_.to_steady(*queue.due));
-        else
-            flag->raise();
-    }
-}
-
-void wake_hub::due(task_kind kind, const std::string& queue, timestamp at)
-{
-    deliver(kind, store::announced_queue{queue, at});
 }
 
 void wake_hub::wake_everybody()
 {
-    for (auto* map : {&workflow_queues_, &activity_queues_})
-        for (auto& [queue, list] : *map)
-            for (wake_flag* flag : list) flag->raise();
+    lookouts_.wake_all();
     wake_waiters();
 }
 
 void wake_hub::wake_waiters()
 {
     for (auto& [instance, list] : instances_)
-        for (wake_flag* flag : list) flag->raise();
+        for (wakeable* flag : list) flag->raise();
 }
 
 void wake_hub::set_path(notification_path path)
 {
     path_ = path;
+    if (path != notification_path::up) lookouts_.forget_members();
     wake_everybody();
 }
 
-wake_hub::time_point wake_hub::deadline() const noexcept
+wake_hub::time_point wake_hub::deadline() const
 {
     if (path_ == notification_path::up) return time_point::max();
-    return std::chrono::steady_clock::now() + poll_interval_;
-}
-
-std::vector<std::string> wake_hub::watched_queues(task_kind kind) const
-{
-    std::vector<std::string> watched;
-    for (const auto& [queue, list] : queues(kind))
-        if (!list.empty()) watched.push_back(queue);
-    return watched;
-}
-
-std::map<std::string, wake_hub::flags, std::less<>>& wake_hub::queues(task_kind kind) noexcept
-{
-    return kind == task_kind::workflow ? workflow_queues_ : activity_queues_;
-}
-
-const std::map<std::string, wake_hub::flags, std::less<>>& wake_hub::queues(
-    task_kind kind) const noexcept
-{
-    return kind == task_kind::workflow ? workflow_queues_ : activity_queues_;
+    return now_() + poll_interval_;
 }
 
 } // namespace perdure

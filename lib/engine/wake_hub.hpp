@@ -1,31 +1,30 @@
-// Turns announcements (of this process's own commits, and of others through NOTIFY) into raised
-// flags. It does no I/O: the engine feeds it what the listener hears, pollers and clients register
-// the flags they park on.
+// Turns announcements (of this process's own commits, and of others through NOTIFY) into woken
+// pollers, clients and lease keepers, and decides what others are told. It does no I/O and has no
+// clock of its own: the engine feeds it what the listener hears, and sends what it wants sent.
 #pragma once
 
+#include <engine/coalescer.hpp>
+#include <engine/lookouts.hpp>
+#include <engine/topic.hpp>
 #include <engine/wake_flag.hpp>
 #include <store/database_clock.hpp>
 
+#include <perdure/engine/engine.hpp>
 #include <perdure/store/announcement.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace perdure {
-
-/// Which of the two task tables a poller claims from.
-enum class task_kind
-{
-    workflow,
-    activity
-};
 
 /// What the hub knows about the way notifications take.
 enum class notification_path
@@ -35,7 +34,7 @@ enum class notification_path
     up    ///< notifications arrive: pollers park
 };
 
-/// The flags of one process and the rules by which they are raised.
+/// The wake-ups of one process.
 ///
 /// Nothing is lost as long as its users keep the order: register, clear the flag, look, wait. While
 /// the path is not `up`, `deadline()` makes them look again at the poll interval; when it changes,
@@ -44,81 +43,87 @@ class wake_hub : public store::announcer
 {
 public:
     using time_point = std::chrono::steady_clock::time_point;
+    using now_function = std::function<time_point()>;
 
-    /// \param self          this process's random name, so that it does not heed its own
-    /// notifications.
+    /// \param self          this process's random name, with which it signs.
+    /// \param mode          how others are told.
     /// \param poll_interval how often to look while notifications are off or down.
-    wake_hub(std::string self, std::chrono::milliseconds poll_interval);
+    wake_hub(
+        std::string self, notification_mode mode, std::chrono::milliseconds poll_interval,
+        now_function now = std::chrono::steady_clock::now);
 
-    /// Keeps a flag registered for as long as it lives. Must not outlive the hub or the flag.
+    /// Keeps a flag in a list for as long as it lives. Must not outlive the list or the flag.
     class registration
     {
     public:
         registration() = default;
+        registration(std::vector<wakeable*>& list, wakeable& flag);
         registration(registration&& other) noexcept;
         registration& operator=(registration&& other) noexcept;
         ~registration();
 
     private:
-        friend class wake_hub;
-        registration(std::vector<wake_flag*>& list, wake_flag& flag);
-        std::vector<wake_flag*>* list_ = nullptr;
-        wake_flag* flag_ = nullptr;
+        std::vector<wakeable*>* list_ = nullptr;
+        wakeable* flag_ = nullptr;
     };
 
-    /// Raises `flag` when a task of that queue is, or will be, there.
-    registration watch(task_kind kind, const std::string& queue, wake_flag& flag);
+    /// Raises `flag` when the instance has finished, or has given up activities.
+    registration watch(store::instance_key instance, wakeable& flag);
 
-    /// Raises `flag` when the instance has finished.
-    registration watch(store::instance_key instance, wake_flag& flag);
+    /// The pollers.
+    lookouts& pollers() noexcept { return lookouts_; }
+    const lookouts& pollers() const noexcept { return lookouts_; }
 
-    /// What to notify with a commit; nothing when notifications are off.
-    std::optional<std::string> lead(const store::announcement& what) override;
-    /// A commit of this process is confirmed: its own pollers and waiters are woken directly.
-    void committed(const store::announcement& what) override;
+    std::optional<rider> lead(const store::announcement& what) override;
+    void committed(
+        const store::announcement& what, std::optional<store::announcement_id> led) override;
 
     /// Goes to the handler, for the log.
     void troubled(std::string_view what, const pg::error& cause) override;
     /// Receives what the store handled.
     void on_trouble(std::function<void(std::string_view what, const pg::error& cause)> handler);
 
+    /// When a notification is to be sent by itself: `take_payload` then. Nothing: no one waits.
+    std::optional<time_point> next_notification() const;
+    /// The payload; nothing if it has become needless.
+    std::optional<std::string> take_payload();
+    /// Called when `next_notification` has become something.
+    void on_urge(std::function<void()> handler) { says_.on_urge(std::move(handler)); }
+
     /// A notification arrived. One that cannot be understood wakes everybody.
     void notified(std::string_view payload);
     /// Everybody looks once: after a gap, or when nothing better is known.
     void wake_everybody();
-    /// Everybody who awaits a result looks once.
+    /// Everybody who awaits an instance looks once.
     void wake_waiters();
     /// The path changed; everybody looks once.
     void set_path(notification_path path);
     notification_path path() const noexcept { return path_; }
 
     /// When to look again without having been woken: never while notifications arrive.
-    time_point deadline() const noexcept;
-
-    /// The queues somebody of this process watches, for the safety poll.
-    std::vector<std::string> watched_queues(task_kind kind) const;
-    /// The earliest instant at which something is due on a queue, as the safety poll read it.
-    void due(task_kind kind, const std::string& queue, timestamp at);
+    time_point deadline() const;
 
     store::database_clock& clock() noexcept { return clock_; }
 
 private:
-    using flags = std::vector<wake_flag*>;
+    using flags = std::vector<wakeable*>;
 
-    void deliver(const store::announcement& what);
-    void deliver(task_kind kind, const store::announced_queue& queue);
-    std::map<std::string, flags, std::less<>>& queues(task_kind kind) noexcept;
-    const std::map<std::string, flags, std::less<>>& queues(task_kind kind) const noexcept;
+    void announced(const store::announcement& what, store::announcement_id id);
+    void wake(const std::vector<store::instance_key>& instances);
+    store::announcement worth_telling(const store::announcement& what) const;
+    void told(const store::announcement& what);
     void forget_empty();
 
     std::string self_;
+    notification_mode mode_;
     std::chrono::milliseconds poll_interval_;
+    now_function now_;
     notification_path path_ = notification_path::down;
-    std::map<std::string, flags, std::less<>> workflow_queues_;
-    std::map<std::string, flags, std::less<>> activity_queues_;
+    store::database_clock clock_;
+    coalescer says_;
+    lookouts lookouts_;
     std::map<store::instance_key, flags> instances_;
     std::size_t forget_at_ = 64;
-    store::database_clock clock_;
     std::function<void(std::string_view, const pg::error&)> on_trouble_;
 };
 

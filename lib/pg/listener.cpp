@@ -27,6 +27,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
+bool is_cancellation(const std::exception_ptr& failure)
+{
+    try {
+        std::rethrow_exception(failure);
+    } catch (const boost::system::system_error& known) {
+        return known.code() == asio::error::operation_aborted;
+    }
+}
+
 constexpr clock::duration first_pause = 20ms;
 constexpr clock::duration longest_pause_refused = 200ms;
 constexpr clock::duration longest_pause_silent = 5s;
@@ -94,16 +103,20 @@ public:
         : executor_{std::move(executor)},
           options_{std::move(options)},
           stopped_timer_{executor_, clock::time_point::max()},
+          look_timer_{executor_, clock::time_point::max()},
           random_{std::random_device{}()}
     {}
 
     static asio::awaitable<void> run(std::shared_ptr<state> self);
     void stop() noexcept;
+    void look();
 
     std::function<void(const notification&)> on_notification = [](const notification&) {};
     std::function<void()> on_gap = [] {};
     std::function<void(const error&)> on_down = [](const error&) {};
-    statement safety{"select 1"};
+    std::function<pipeline::item()> safety = [] {
+        return pipeline::item{statement{"select 1"}, {}};
+    };
     std::function<void(const result&)> on_safety = [](const result&) {};
     bool up = false;
 
@@ -115,7 +128,10 @@ private:
     asio::awaitable<void> prove(connection& session);
     asio::awaitable<bool> notify(connection& by, int process, std::string payload);
     asio::awaitable<void> drain(connection& session);
-    asio::awaitable<result> answer(connection& session, statement asked);
+    asio::awaitable<std::vector<notification>> wait(connection& session, clock::time_point until);
+    static asio::awaitable<std::vector<notification>> hear(
+        connection* session, clock::time_point until);
+    asio::awaitable<result> answer(connection& session, pipeline::item asked);
     void report_down(const error& cause);
     void deliver(const std::vector<notification>& arrived);
     error silent(const char* what) const;
@@ -124,7 +140,9 @@ private:
     asio::any_io_executor executor_;
     listener_options options_;
     asio::steady_timer stopped_timer_; ///< Cancelled by `stop`.
+    asio::steady_timer look_timer_;    ///< Cancelled by `look`.
     bool stopped_ = false;
+    bool look_now_ = false;
     std::string script_;        ///< LISTEN for each channel.
     std::string proof_channel_; ///< Of this listener alone.
     std::string last_cause_;
@@ -156,6 +174,12 @@ void listener::state::stop() noexcept
 {
     stopped_ = true;
     stopped_timer_.cancel();
+}
+
+void listener::state::look()
+{
+    look_now_ = true;
+    look_timer_.cancel();
 }
 
 asio::awaitable<void> listener::state::listen_for_ever(std::shared_ptr<state> self)
@@ -267,21 +291,51 @@ asio::awaitable<void> listener::state::drain(connection& session)
     };
     auto safety_at = next_safety();
     for (;;) {
-        const std::vector<notification> arrived = co_await session.wait_notifications(safety_at);
+        const std::vector<notification> arrived = co_await wait(session, safety_at);
         deliver(arrived);
-        if (clock::now() < safety_at) continue;
-        const result rows = co_await answer(session, safety);
+        if (clock::now() < safety_at && !look_now_) continue;
+        look_now_ = false; // before asking: who wants to know meanwhile, wants to know again
+        pipeline::item asked = safety();
+        const result rows = co_await answer(session, std::move(asked));
         on_safety(rows);
         safety_at = next_safety();
     }
 }
 
-asio::awaitable<result> listener::state::answer(connection& session, statement asked)
+/// Waits for notifications, until an instant or until somebody wants to look.
+asio::awaitable<std::vector<notification>> listener::state::wait(
+    connection& session, clock::time_point until)
+{
+    std::vector<notification> arrived;
+    if (look_now_) co_return arrived;
+    auto either = asio::experimental::make_parallel_group(
+        asio::co_spawn(executor_, hear(&session, until), asio::deferred),
+        look_timer_.async_wait(asio::deferred));
+    // What is cancelled ends, too: notifications that came in the same moment are kept.
+    auto outcome =
+        co_await either.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    auto& [order, failure, heard, looked] = outcome;
+    const bool interrupted = order[0] == 1 && look_now_ && failure && is_cancellation(failure);
+    if (failure && !interrupted) std::rethrow_exception(failure);
+    if (!failure) arrived = std::move(heard);
+    co_return arrived;
+}
+
+asio::awaitable<std::vector<notification>> listener::state::hear(
+    connection* session, clock::time_point until)
+{
+    co_await asio::post(asio::use_awaitable); // as listen_for_ever
+    co_return co_await session->wait_notifications(until);
+}
+
+asio::awaitable<result> listener::state::answer(connection& session, pipeline::item asked)
 {
     watchdog limit{session, executor_, options_.response_timeout()};
+    pipeline one;
+    one.add_encoded(asked.statement, std::move(asked.parameters));
     try {
-        result rows = co_await session.execute(asked);
-        co_return rows;
+        const pipeline_result answered = co_await session.run(std::move(one));
+        co_return answered[0];
     } catch (const error&) {
         if (limit.fired()) throw silent("the safety statement");
         throw;
@@ -347,8 +401,20 @@ void listener::on_down(std::function<void(const error&)> handler)
 
 void listener::on_safety(statement safety, std::function<void(const result&)> handler)
 {
-    state_->safety = std::move(safety);
+    on_safety(
+        [safety = std::move(safety)] { return pipeline::item{safety, {}}; }, std::move(handler));
+}
+
+void listener::on_safety(
+    std::function<pipeline::item()> next, std::function<void(const result&)> handler)
+{
+    state_->safety = std::move(next);
     state_->on_safety = std::move(handler);
+}
+
+void listener::look()
+{
+    state_->look();
 }
 
 bool listener::up() const noexcept

@@ -47,8 +47,7 @@ pg::pipeline activity_batch::build(batch_items items)
     work.add(core_.sql.fence_activity_tasks, instances, ids, tokens);
     add_results(work, items);
     add_settling(work, items);
-    work.commit();
-    add_notification(work, items);
+    commit(work, items);
     return work;
 }
 
@@ -107,7 +106,7 @@ std::vector<std::size_t> activity_batch::confirmed(
 {
     for (const auto& [position] : results[settled_].rows<std::int64_t>())
         outcomes_[items[static_cast<std::size_t>(position - 1)]].dropped = true;
-    core_.announcements.committed(announce(items));
+    announce_committed(items);
     return {};
 }
 
@@ -137,7 +136,7 @@ std::vector<bool> activity_batch::resolved(batch_items items, const pg::pipeline
         settled.push_back(!not_done);
         if (!not_done) known.push_back(item);
     }
-    core_.announcements.committed(announce(known));
+    announce_committed(known);
     return settled;
 }
 

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <type_traits>
 
 namespace perdure::store {
 
@@ -13,7 +15,8 @@ namespace json = boost::json;
 
 namespace {
 
-void add(std::vector<announced_queue>& queues, std::string_view queue, std::optional<timestamp> due)
+void add_to(
+    std::vector<announced_queue>& queues, std::string_view queue, std::optional<timestamp> due)
 {
     const auto same = std::ranges::find(queues, queue, &announced_queue::queue);
     if (same == queues.end())
@@ -46,6 +49,56 @@ void read(const json::object& from, std::string_view member, std::vector<announc
     }
 }
 
+template <class T>
+void write(json::object& out, std::string_view member, const std::vector<T>& values)
+{
+    if (values.empty()) return;
+    json::array& written = out[member].emplace_array();
+    for (const T& each : values)
+        if constexpr (std::is_enum_v<T>)
+            written.emplace_back(static_cast<std::int64_t>(each));
+        else
+            written.emplace_back(each);
+}
+
+void write(
+    json::object& out, std::string_view member, const std::vector<heard_announcements>& heard)
+{
+    if (heard.empty()) return;
+    json::object written;
+    for (const heard_announcements& each : heard) write(written, each.topic, each.ids);
+    out[member] = std::move(written);
+}
+
+template <class T>
+void read(const json::object& from, std::string_view member, std::vector<T>& values)
+{
+    const json::value* const found = from.if_contains(member);
+    if (!found) return;
+    for (const json::value& each : found->as_array())
+        if constexpr (std::is_enum_v<T>)
+            values.push_back(static_cast<T>(each.as_int64()));
+        else
+            values.emplace_back(each.as_string());
+}
+
+void read(
+    const json::object& from, std::string_view member, std::vector<heard_announcements>& heard)
+{
+    const json::value* const found = from.if_contains(member);
+    if (!found) return;
+    for (const auto& [topic, ids] : found->as_object())
+        read(
+            found->as_object(), topic,
+            heard.emplace_back(heard_announcements{std::string{topic}, {}}).ids);
+}
+
+bool read(const json::object& from, std::string_view member)
+{
+    const json::value* const found = from.if_contains(member);
+    return found && found->as_bool();
+}
+
 } // namespace
 
 announcer::~announcer() = default;
@@ -54,17 +107,29 @@ void announcer::troubled(std::string_view, const pg::error&) {}
 
 void announcement::add_workflow_queue(std::string_view queue, std::optional<timestamp> due)
 {
-    add(workflow_queues, queue, due);
+    add_to(workflow_queues, queue, due);
 }
 
 void announcement::add_activity_queue(std::string_view queue, std::optional<timestamp> due)
 {
-    add(activity_queues, queue, due);
+    add_to(activity_queues, queue, due);
+}
+
+void announcement::add(const announcement& other)
+{
+    for (const announced_queue& each : other.workflow_queues)
+        add_workflow_queue(each.queue, each.due);
+    for (const announced_queue& each : other.activity_queues)
+        add_activity_queue(each.queue, each.due);
+    finished.insert(finished.end(), other.finished.begin(), other.finished.end());
+    withdrawn.insert(withdrawn.end(), other.withdrawn.begin(), other.withdrawn.end());
+    everything = everything || other.everything;
 }
 
 bool announcement::empty() const noexcept
 {
-    return workflow_queues.empty() && activity_queues.empty() && finished.empty() && !everything;
+    return workflow_queues.empty() && activity_queues.empty() && finished.empty() &&
+           withdrawn.empty() && !everything;
 }
 
 std::string encode(const announcement& what)
@@ -75,11 +140,15 @@ std::string encode(const announcement& what)
     } else {
         write(out, "w", what.workflow_queues);
         write(out, "a", what.activity_queues);
-        if (!what.finished.empty()) {
-            json::array& keys = out["f"].emplace_array();
-            for (const instance_key key : what.finished)
-                keys.emplace_back(static_cast<std::int64_t>(key));
-        }
+        write(out, "f", what.finished);
+        write(out, "c", what.withdrawn);
+        if (what.id) out["o"] = static_cast<std::int64_t>(*what.id);
+        if (what.sender_looks) out["q"] = true;
+        write(out, "d", what.served);
+        write(out, "p", what.passed);
+        write(out, "v", what.free);
+        write(out, "j", what.joined);
+        write(out, "l", what.left);
     }
     if (!what.from.empty()) out["s"] = what.from;
     std::string text = json::serialize(out);
@@ -101,11 +170,17 @@ std::optional<announcement> decode_announcement(std::string_view text)
         const json::object& from = parsed.as_object();
         read(from, "w", what.workflow_queues);
         read(from, "a", what.activity_queues);
-        if (const json::value* const finished = from.if_contains("f"))
-            for (const json::value& key : finished->as_array())
-                what.finished.push_back(static_cast<instance_key>(key.as_int64()));
-        if (const json::value* const everything = from.if_contains("e"))
-            what.everything = everything->as_bool();
+        read(from, "f", what.finished);
+        read(from, "c", what.withdrawn);
+        what.everything = read(from, "e");
+        if (const json::value* const id = from.if_contains("o"))
+            what.id = static_cast<announcement_id>(id->as_int64());
+        what.sender_looks = read(from, "q");
+        read(from, "d", what.served);
+        read(from, "p", what.passed);
+        read(from, "v", what.free);
+        read(from, "j", what.joined);
+        read(from, "l", what.left);
         if (const json::value* const sender = from.if_contains("s"))
             what.from = std::string{sender->as_string()};
     } catch (const std::exception&) { // a member of another type than it should have

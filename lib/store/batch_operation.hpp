@@ -46,15 +46,18 @@ public:
     /// Reads what `build_resolve` found out: for each item whether it is settled.
     virtual std::vector<bool> resolved(batch_items items, const pg::pipeline_result& results);
 
-    /// Notifies what these items changed, behind their commit or once more when it is not known
-    /// that it was. Does nothing by default.
-    virtual void add_notification(pg::pipeline& work, batch_items items);
-
     /// This item was a loser of the fence. Only for operations that have one.
     virtual void lost(std::size_t item);
 
     /// This item alone was refused, or stayed locked, with these words.
     virtual void rejected(std::size_t item, const std::string& reason) = 0;
+
+    /// Others were not told of the commit, whatever the last `build` added for them.
+    void not_told() noexcept { told_as_.reset(); }
+
+protected:
+    /// Under which number the last `build` tells others of its commit, if it does.
+    std::optional<announcement_id> told_as_;
 };
 
 /// Hears how a batch gets on.

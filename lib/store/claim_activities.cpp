@@ -24,8 +24,7 @@ asio::awaitable<claimed<activity_task>> claim_activities(store_core& core, claim
     const pg::pipeline_result results = co_await core.pool.run(std::move(work));
 
     claimed<activity_task> claim;
-    claim.next_due = results[due].get<std::optional<timestamp>>(0, 0);
-    claim.now = results[due].get<timestamp>(0, 1);
+    read_due(claim, results[due]);
     core.clock.observe(claim.now);
     for (auto
          [id, instance, instance_id, workflow_queue, queue, name, run, operation, attempt,

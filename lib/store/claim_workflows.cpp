@@ -28,8 +28,7 @@ asio::awaitable<claimed<workflow_task>> claim_workflows(store_core& core, claim_
     events_by_instance<arrived_event> inbox = read_inbox(results[inboxes]);
     events_by_instance<event> history = read_histories(results[histories]);
     claimed<workflow_task> claim;
-    claim.next_due = results[due].get<std::optional<timestamp>>(0, 0);
-    claim.now = results[due].get<timestamp>(0, 1);
+    read_due(claim, results[due]);
     core.clock.observe(claim.now);
     for (auto [instance, id, workflow, queue, run, length, bytes, attempt, last_token, metadata] :
          results[tasks]

@@ -3,14 +3,31 @@
 
 #include <store/store_core.hpp>
 
+#include <perdure/pg/result.hpp>
 #include <perdure/store/tasks.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
 #include <chrono>
+#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace perdure::store {
+
+/// Reads when to look again.
+template <class T>
+void read_due(claimed<T>& claim, const pg::result& rows)
+{
+    for (auto [queue, visible_at, now] :
+         rows.rows<std::string, std::optional<timestamp>, timestamp>()) {
+        claim.now = now;
+        if (visible_at && (!claim.next_due || *visible_at < *claim.next_due))
+            claim.next_due = visible_at;
+        claim.due.push_back({std::move(queue), visible_at});
+    }
+}
 
 boost::asio::awaitable<claimed<workflow_task>> claim_workflows(
     store_core& core, claim_request request);

@@ -58,8 +58,14 @@ pg::pipeline create_batch::build(batch_items items)
     work.add(core_.sql.durable_settings);
     work.add(core_.sql.create_instances, ids, workflows, queues, arguments, metadata, keys);
     look_up_ = work.add(core_.sql.look_up_created, ids, keys);
-    work.commit();
-    add_notification(work, items);
+    announcement what;
+    for (const std::size_t item : items) what.add_workflow_queue(instances_[item].queue);
+    // That nothing was created, only the database knows.
+    told_as_ = core_.commit(work, what, [&](pg::pipeline& to, const announcer::rider& rider) {
+        to.add(
+            core_.sql.notify_created, core_.channel, rider.payload, ids, keys,
+            !rider.within_transaction);
+    });
     return work;
 }
 
@@ -88,7 +94,7 @@ std::vector<std::size_t> create_batch::confirmed(
     for (const std::size_t item : items)
         if (created_[item].status != created::status::already_exists)
             what.add_workflow_queue(instances_[item].queue);
-    core_.announcements.committed(what);
+    core_.announcements.committed(what, told_as_);
     // What stood in the way was removed before it was looked up: the way is free, most likely.
     std::vector<std::size_t> again;
     for (const std::size_t item : unanswered)
@@ -97,21 +103,6 @@ std::vector<std::size_t> create_batch::confirmed(
         else
             rejected(item, "whatever had the id was gone each time that it was looked up");
     return again;
-}
-
-/// That nothing was created, only the database knows.
-void create_batch::add_notification(pg::pipeline& work, batch_items items)
-{
-    announcement what;
-    std::vector<std::string_view> ids;
-    std::vector<boost::uuids::uuid> keys;
-    for (const std::size_t item : items) {
-        what.add_workflow_queue(instances_[item].queue);
-        ids.push_back(instances_[item].id);
-        keys.push_back(instances_[item].start_key);
-    }
-    const std::optional<std::string> payload = core_.announcements.lead(what);
-    if (payload) work.add(core_.sql.notify_created, core_.channel, *payload, ids, keys);
 }
 
 void create_batch::rejected(std::size_t item, const std::string& reason)

@@ -23,7 +23,6 @@ public:
     pg::pipeline build(batch_items items) override;
     std::vector<std::size_t> confirmed(
         batch_items items, const pg::pipeline_result& results) override;
-    void add_notification(pg::pipeline& work, batch_items items) override;
     void rejected(std::size_t item, const std::string& reason) override;
 
     /// What came of a settled item.

@@ -42,14 +42,13 @@ pg::pipeline release_batch::build(batch_items items)
     work.add(core_.sql.fence_workflow_tasks, instances, tokens, any, any);
     work.add(core_.sql.release_workflow_tasks, instances, delays, uncounted);
     if (!troubled.empty()) work.add(core_.sql.note_problems, troubled, problems);
-    work.commit();
-    add_notification(work, items);
+    commit(work, items);
     return work;
 }
 
 std::vector<std::size_t> release_batch::confirmed(batch_items items, const pg::pipeline_result&)
 {
-    core_.announcements.committed(announce(items));
+    announce_committed(items);
     return {};
 }
 
@@ -72,7 +71,7 @@ std::vector<bool> release_batch::resolved(batch_items items, const pg::pipeline_
         settled.push_back(!held);
         if (!held) known.push_back(items[static_cast<std::size_t>(position - 1)]);
     }
-    core_.announcements.committed(announce(known));
+    announce_committed(known);
     return settled;
 }
 

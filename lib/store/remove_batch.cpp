@@ -40,9 +40,6 @@ pg::pipeline remove_batch::build(batch_items items)
     work.add(core_.sql.remove_history, most_events);
     gone_ = work.add(core_.sql.remove_instances);
     work.commit();
-    announcement what;
-    what.finished = removed_before_;
-    core_.add_notification(work, what);
     return work;
 }
 
@@ -52,8 +49,7 @@ std::vector<std::size_t> remove_batch::confirmed(
     announcement what;
     for (const auto& [instance] : results[gone_].rows<instance_key>())
         what.finished.push_back(instance);
-    core_.announcements.committed(what);
-    removed_before_ = std::move(what.finished);
+    core_.announcements.committed(what, std::nullopt);
     if (results[locked_].get<std::int64_t>(0, 1) == 0) return {};
     return {items.begin(), items.end()}; // there may be more
 }

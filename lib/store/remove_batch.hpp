@@ -33,7 +33,6 @@ private:
     std::string rejection_;
     // Announced behind the next transaction: until this one has run nobody knows what it removes.
     // There is always a next one, which finds nothing left.
-    std::vector<instance_key> removed_before_;
     // Places in the pipeline that was built last.
     std::size_t locked_ = 0;
     std::size_t gone_ = 0;

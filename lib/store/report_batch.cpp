@@ -28,9 +28,14 @@ pg::pipeline report_batch::build_resolve(batch_items items)
     return question;
 }
 
-void report_batch::add_notification(pg::pipeline& work, batch_items items)
+void report_batch::commit(pg::pipeline& work, batch_items items)
 {
-    core_.add_notification(work, announce(items));
+    told_as_ = core_.commit(work, announce(items));
+}
+
+void report_batch::announce_committed(batch_items items)
+{
+    core_.announcements.committed(announce(items), told_as_);
 }
 
 std::vector<instance_key> report_batch::instances_of(batch_items items) const

@@ -20,7 +20,6 @@ public:
     pg::pipeline build_probe(batch_items items) final;
     std::vector<bool> probed(batch_items items, const pg::pipeline_result& results) final;
     pg::pipeline build_resolve(batch_items items) final;
-    void add_notification(pg::pipeline& work, batch_items items) final;
 
 protected:
     explicit report_batch(store_core& core) : core_{core} {}
@@ -35,6 +34,10 @@ protected:
     std::vector<instance_key> instances_of(batch_items items) const;
     /// A transaction that has locked the items' instances.
     pg::pipeline begin(batch_items items) const;
+    /// Commits it, and tells others.
+    void commit(pg::pipeline& work, batch_items items);
+    /// Tells this process that they were committed.
+    void announce_committed(batch_items items);
 
     store_core& core_;
 };

@@ -21,20 +21,6 @@ namespace {
 constexpr const char* stayed_locked =
     "another transaction held a lock on the instance for too long; nothing was changed";
 
-/// Tells again what may not have been told; that it is told is not promised.
-asio::awaitable<void> notify_again(
-    store_core& core, batch_operation& operation, std::vector<std::size_t> items)
-{
-    pg::pipeline notification;
-    operation.add_notification(notification, items);
-    if (notification.empty()) co_return;
-    try {
-        co_await core.pool.run(std::move(notification));
-    } catch (const pg::error& failure) { // whoever waits finds it at the next safety poll
-        core.announcements.troubled("a notification could not be sent", failure);
-    }
-}
-
 void report(
     store_core& core, batch_machine& machine, const pg::error& failure,
     std::chrono::milliseconds took)
@@ -80,8 +66,6 @@ std::vector<bool> batch_operation::resolved(batch_items, const pg::pipeline_resu
     throw std::logic_error{"this operation resolves nothing"};
 }
 
-void batch_operation::add_notification(pg::pipeline&, batch_items) {}
-
 void batch_operation::lost(std::size_t)
 {
     throw std::logic_error{"this operation has no fence"};
@@ -97,7 +81,6 @@ asio::awaitable<void> run_batch(
     for (;;) {
         const batch_step step = machine.next();
         const auto begun = std::chrono::steady_clock::now();
-        std::vector<std::size_t> untold;
         std::optional<pg::error> failure;
         try {
             switch (step.kind) {
@@ -116,11 +99,12 @@ asio::awaitable<void> run_batch(
             case batch_step::kind::send: {
                 pg::pipeline work = operation.build(step.items);
                 const pg::pipeline_result results = co_await core.pool.run(std::move(work));
+                if (results.after_commit()) {
+                    operation.not_told();
+                    core.announcements.troubled(
+                        "a commit's notification could not be sent", *results.after_commit());
+                }
                 machine.committed(operation.confirmed(step.items, results));
-                if (!results.after_commit()) break;
-                core.announcements.troubled(
-                    "a commit's notification could not be sent", *results.after_commit());
-                untold.assign(step.items.begin(), step.items.end());
                 break;
             }
             case batch_step::kind::probe: {
@@ -132,10 +116,8 @@ asio::awaitable<void> run_batch(
             case batch_step::kind::resolve: {
                 pg::pipeline question = operation.build_resolve(step.items);
                 const pg::pipeline_result results = co_await core.pool.run(std::move(question));
-                const std::vector<bool> settled = operation.resolved(step.items, results);
-                machine.resolved(settled);
-                for (std::size_t i = 0; i < settled.size(); ++i)
-                    if (settled[i]) untold.push_back(step.items[i]);
+                operation.not_told();
+                machine.resolved(operation.resolved(step.items, results));
                 break;
             }
             }
@@ -157,7 +139,6 @@ asio::awaitable<void> run_batch(
             progress.settled(item);
         }
         if (failure) last_failure = std::move(failure);
-        if (!untold.empty()) co_await notify_again(core, operation, std::move(untold));
     }
 }
 

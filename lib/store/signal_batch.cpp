@@ -66,16 +66,13 @@ pg::pipeline signal_batch::build(batch_items items)
     work.add(core_.sql.lock_signalled, ids);
     delivery_ = work.add(core_.sql.deliver_signals, ids, types, names, data, keys);
     work.add(core_.sql.wake_workflow_tasks);
-    work.commit();
-    add_notification(work, items);
+    // Which queues there are to announce, the statement reads itself.
+    told_as_ = core_.commit(work, {}, [&](pg::pipeline& to, const announcer::rider& rider) {
+        to.add(
+            core_.sql.notify_signalled, core_.channel, rider.payload, ids,
+            !rider.within_transaction);
+    });
     return work;
-}
-
-/// Which queues there are to announce, the statement reads itself.
-void signal_batch::add_notification(pg::pipeline& work, batch_items items)
-{
-    const std::optional<std::string> payload = core_.announcements.lead(announcement{});
-    if (payload) work.add(core_.sql.notify_signalled, core_.channel, *payload, ids_of(items));
 }
 
 std::vector<std::size_t> signal_batch::confirmed(
@@ -95,7 +92,7 @@ std::vector<std::size_t> signal_batch::confirmed(
             again.push_back(item);
         }
     }
-    core_.announcements.committed(what);
+    core_.announcements.committed(what, told_as_);
     return again;
 }
 

@@ -48,7 +48,6 @@ public:
         batch_items items, const pg::pipeline_result& results) override;
     pg::pipeline build_probe(batch_items items) override;
     std::vector<bool> probed(batch_items items, const pg::pipeline_result& results) override;
-    void add_notification(pg::pipeline& work, batch_items items) override;
     void rejected(std::size_t item, const std::string& reason) override;
 
     /// What came of a settled item.

@@ -113,15 +113,18 @@ constexpr std::int32_t most_events = 5'000;
 
 } // namespace
 
-due_queues read_due_queues(const pg::result& rows)
+safety_report read_safety(const pg::result& rows)
 {
-    due_queues read;
-    for (auto [now, activities, queue, visible_at] :
+    safety_report read;
+    for (auto [now, activities, queue, visible_at, topic, member] :
          rows.rows<
-             timestamp, std::optional<bool>, std::optional<std::string>,
-             std::optional<timestamp>>()) {
+             timestamp, std::optional<bool>, std::optional<std::string>, std::optional<timestamp>,
+             std::optional<std::int64_t>, std::optional<std::int64_t>>()) {
         read.now = now;
         if (queue) read.queues.push_back(due_queue{*activities, std::move(*queue), *visible_at});
+        if (topic)
+            read.members.push_back(present_member{
+                static_cast<std::int32_t>(*topic), static_cast<std::int32_t>(*member)});
     }
     return read;
 }
@@ -334,9 +337,20 @@ asio::awaitable<std::vector<instance_result>> store::results(std::vector<instanc
     co_return results;
 }
 
-const pg::statement& store::safety_statement() const noexcept
+asio::awaitable<void> store::notify(std::string payload)
 {
-    return core_->sql.safety;
+    pg::pipeline work;
+    work.add(core_->sql.notify, core_->channel, payload, true);
+    co_await core_->pool.run(std::move(work));
+}
+
+pg::pipeline::item store::safety_statement(
+    const std::vector<std::int32_t>& topics, std::int32_t member) const
+{
+    pg::pipeline::item item{core_->sql.safety, {}};
+    item.parameters.add(topics);
+    item.parameters.add(member);
+    return item;
 }
 
 } // namespace perdure::store

@@ -11,6 +11,7 @@
 #include <perdure/pg/pipeline.hpp>
 #include <perdure/pg/pool.hpp>
 
+#include <optional>
 #include <string>
 
 namespace perdure::store {
@@ -26,12 +27,28 @@ public:
           migrator{make_migrator(std::move(schema))}
     {}
 
-    /// Adds the notification of what the pipeline commits, behind its commit.
-    void add_notification(pg::pipeline& work, const announcement& what)
+    /// Ends the pipeline's transaction, and adds what notifies of it, if anything does.
+    /// \param notify adds the statement: `notify(work, rider)`.
+    template <class F>
+    std::optional<announcement_id> commit(
+        pg::pipeline& work, const announcement& what, F notify) const
     {
-        if (what.empty()) return;
-        const std::optional<std::string> payload = announcements.lead(what);
-        if (payload) work.add(sql.notify, channel, *payload);
+        const std::optional<announcer::rider> rider = announcements.lead(what);
+        if (rider && rider->within_transaction) notify(work, *rider);
+        work.commit();
+        if (rider && !rider->within_transaction) notify(work, *rider);
+        if (!rider) return std::nullopt;
+        return rider->id;
+    }
+
+    std::optional<announcement_id> commit(pg::pipeline& work, const announcement& what) const
+    {
+        if (!what.empty())
+            return commit(work, what, [this](auto& to, const auto& rider) {
+                to.add(sql.notify, channel, rider.payload, !rider.within_transaction);
+            });
+        work.commit();
+        return std::nullopt;
     }
 
     pg::pool& pool;

@@ -99,8 +99,7 @@ pg::pipeline workflow_batch::build(batch_items items)
     add_settling(work, items);
     arrived_ = work.add(sql.read_arrived, instances, next_tokens);
     clock_ = work.add(sql.read_clock);
-    work.commit();
-    add_notification(work, items);
+    commit(work, items);
     return work;
 }
 
@@ -265,7 +264,7 @@ std::vector<std::size_t> workflow_batch::confirmed(
         more.push_back(goes_on[completions_[item].instance]);
     }
     read_arrived(items, results, more);
-    core_.announcements.committed(announce(items));
+    announce_committed(items);
     return {};
 }
 
@@ -322,7 +321,7 @@ std::vector<bool> workflow_batch::resolved(batch_items items, const pg::pipeline
         outcomes_[items[i]].status = completion_status::confirmed;
         known.push_back(items[i]);
     }
-    core_.announcements.committed(announce(known));
+    announce_committed(known);
     return settled;
 }
 
@@ -347,6 +346,7 @@ announcement workflow_batch::announce(batch_items items) const
         case ending::continued: what.add_workflow_queue(each.queue); continue;
         case ending::none: break;
         }
+        if (!each.cancelled_activities.empty()) what.withdrawn.push_back(each.instance);
         if (each.next_timer) what.add_workflow_queue(each.queue, each.next_timer);
         for (const scheduled_activity& activity : each.activities)
             what.add_activity_queue(

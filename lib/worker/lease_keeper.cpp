@@ -67,6 +67,7 @@ lease_keeper::held lease_keeper::hold(
     kept.instance = task.instance;
     kept.token = task.token;
     kept.stop = std::move(stop);
+    kept.withdrawn = engine_->hub().watch(task.instance, wake_activities_);
     return hold(task_kind::activity, task.id, std::move(kept), asked);
 }
 
@@ -96,14 +97,6 @@ void lease_keeper::stop_all(stop_reason reason)
     for (auto& [row, kept] : activities_)
         if (kept.stop) stops.push_back(std::exchange(kept.stop, nullptr));
     for (const auto& stop : stops) stop(reason);
-}
-
-void lease_keeper::look_for_cancelled(store::instance_key instance)
-{
-    const auto of_instance = [instance](const auto& each) {
-        return each.second.instance == instance;
-    };
-    if (std::any_of(activities_.begin(), activities_.end(), of_instance)) wake_activities_.raise();
 }
 
 void lease_keeper::stop()

@@ -95,10 +95,6 @@ public:
     /// Tells every activity that still runs to stop.
     void stop_all(stop_reason reason);
 
-    /// If activities of the instance run here, extends leases now: the answer says which are not
-    /// wanted any more.
-    void look_for_cancelled(store::instance_key instance);
-
     /// Extends the leases of one kind every 30 % of a lease, until stopped; the other kind's do not
     /// wait for it. What could not be extended, or not in that time, is tried again after a quarter
     /// of it, on another connection if that one went silent.
@@ -113,6 +109,7 @@ private:
         std::shared_ptr<lease_state> state = std::make_shared<lease_state>();
         std::function<void(stop_reason)> stop;
         bool settling = false;
+        wake_hub::registration withdrawn; // hears when its instance gives up activities
     };
     using entries = std::map<std::int64_t, entry>;
 

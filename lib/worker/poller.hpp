@@ -46,8 +46,7 @@ public:
           start_{std::move(start)},
           wake_{engine_->executor()}
     {
-        for (const std::string& queue : queues_)
-            registrations_.push_back(engine_->hub().watch(kind, queue, wake_));
+        place_ = engine_->hub().pollers().watch(kind, queues_, wake_);
     }
 
     boost::asio::awaitable<void> run()
@@ -58,6 +57,8 @@ public:
             const std::size_t free = room();
             if (stopping_ || free == 0) continue;
             wake_.clear(); // before looking: a wake-up in between is kept
+            place_->room(true);
+            place_->look();
             const time_point asked = std::chrono::steady_clock::now();
             store::claimed<Task> claimed;
             std::exception_ptr failure;
@@ -84,6 +85,12 @@ public:
             const std::size_t count = claimed.tasks.size();
             for (Task& task : claimed.tasks)
                 start_(std::move(task), bounds_.front()->take(), asked);
+            const bool more = count == free && claimed.next_due && *claimed.next_due <= claimed.now;
+            if (!more)
+                place_->found_all(count > 0, claimed.due);
+            else if (room() == 0)
+                place_->left_some();
+            place_->room(room() > 0);
             if (count == free) continue; // more may be there
             co_await wake_.wait_until(next_look(claimed));
         }
@@ -112,8 +119,7 @@ private:
         if (claimed.next_due && *claimed.next_due <= claimed.now)
             return std::min(deadline, std::chrono::steady_clock::now() + held_by_another_.next());
         held_by_another_.reset();
-        if (!claimed.next_due) return deadline;
-        return std::min(deadline, engine_->hub().clock().to_steady(*claimed.next_due));
+        return deadline; // what is due later wakes at its instant
     }
 
     std::shared_ptr<engine_core> engine_;
@@ -123,7 +129,7 @@ private:
     claim_function claim_;
     start_function start_;
     wake_flag wake_;
-    std::vector<wake_hub::registration> registrations_;
+    std::unique_ptr<lookout> place_;
     backoff trouble_{std::chrono::milliseconds{100}, std::chrono::milliseconds{5000}};
     backoff held_by_another_{std::chrono::milliseconds{5}, std::chrono::milliseconds{1000}};
     bool stopping_ = false;

@@ -135,7 +135,6 @@ private:
         const store::claim_token token = completion.token;
         const store::claim_token next_token = completion.next_token;
         const bool ended = completion.finish.has_value();
-        const bool stops_activities = ended || !completion.cancelled_activities.empty();
         std::optional<payload> failed;
         if (ended && completion.finish->kind == finish::kind::failed)
             failed = completion.finish->data;
@@ -153,7 +152,6 @@ private:
             failure->problem = std::move(outcome.reason);
             co_return false;
         }
-        if (stops_activities) worker_->leases().look_for_cancelled(task_.instance);
         if (failed)
             worker_->engine().log(
                 log_level::info, "a workflow failed",

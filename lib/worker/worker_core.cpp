@@ -223,6 +223,8 @@ asio::awaitable<void> worker_core::leave()
     cache_.clear();
     workflow_poller_.reset();
     activity_poller_.reset();
+    // What was handed back others must hear of before this process ends.
+    co_await engine_->announced(leave_until_);
 }
 
 bool worker_core::idle() const noexcept

@@ -76,7 +76,7 @@ public:
     {
         engine_options options;
         options.schema(schema_);
-        options.notifications(how_ != setting::polling);
+        if (how_ == setting::polling) options.notifications(notification_mode::none);
         options.poll_interval(std::chrono::milliseconds{10});
         return options;
     }
@@ -98,7 +98,7 @@ private:
 inline engine_options patient(const installation& on)
 {
     engine_options options = on.options();
-    if (options.notifications())
+    if (options.notifications() != notification_mode::none)
         options.poll_interval(std::chrono::minutes{10}).safety_poll(std::chrono::minutes{10});
     return options;
 }

@@ -53,12 +53,11 @@ TEST_CASE("a raised flag wakes the one who waits")
     CHECK(woken);
 }
 
-TEST_CASE("clearing forgets earlier wake-ups and due instants")
+TEST_CASE("clearing forgets earlier wake-ups")
 {
     asio::io_context io{1};
     wake_flag flag{io.get_executor()};
     flag.raise();
-    flag.raise_at(std::chrono::steady_clock::now() - 1s);
     flag.clear();
     bool woken = false;
     asio::co_spawn(io, wait(flag, never, woken), ignore);
@@ -70,7 +69,7 @@ TEST_CASE("clearing forgets earlier wake-ups and due instants")
     CHECK(woken);
 }
 
-TEST_CASE("an earlier due instant shortens a wait that has begun, a later one does not lengthen it")
+TEST_CASE("a wait that has begun ends at the instant that was given last")
 {
     asio::io_context io{1};
     wake_flag flag{io.get_executor()};
@@ -78,8 +77,8 @@ TEST_CASE("an earlier due instant shortens a wait that has begun, a later one do
     const auto begun = std::chrono::steady_clock::now();
     asio::co_spawn(io, wait(flag, begun + 1h, woken), ignore);
     io.poll();
-    flag.raise_at(begun + 20ms);
-    flag.raise_at(begun + 30min);
+    flag.wake_at(begun + 30min);
+    flag.wake_at(begun + 20ms);
     io.restart();
     io.run();
     CHECK(woken);

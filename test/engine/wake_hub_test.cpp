@@ -24,10 +24,23 @@ public:
 
     wake_flag& flag() { return flag_; }
 
+    /// Looks for the tasks of a queue from now on.
+    void look_for(wake_hub& hub, task_kind kind, const std::string& queue)
+    {
+        place_ = hub.pollers().watch(kind, {queue}, flag_);
+    }
+
+    /// Looks no more.
+    void leave() { place_.reset(); }
+
     void park()
     {
         woken_ = false;
         flag_.clear();
+        if (place_) {
+            place_->look();
+            place_->found_all(false, {});
+        }
         asio::co_spawn(io_, wait(*this), [](std::exception_ptr) {});
         settle();
         REQUIRE_FALSE(woken_);
@@ -56,13 +69,14 @@ private:
 
     asio::io_context& io_;
     wake_flag flag_;
+    std::unique_ptr<lookout> place_;
     bool woken_ = false;
 };
 
 struct fixture
 {
     asio::io_context io{1};
-    wake_hub hub{"me", 100ms};
+    wake_hub hub{"me", notification_mode::coalesced, 100ms};
     parked poller{io};
 };
 
@@ -81,9 +95,9 @@ TEST_CASE_FIXTURE(
 {
     parked activities{io};
     parked elsewhere{io};
-    const auto a = hub.watch(task_kind::workflow, "eu", poller.flag());
-    const auto b = hub.watch(task_kind::activity, "eu", activities.flag());
-    const auto c = hub.watch(task_kind::workflow, "us", elsewhere.flag());
+    poller.look_for(hub, task_kind::workflow, "eu");
+    activities.look_for(hub, task_kind::activity, "eu");
+    elsewhere.look_for(hub, task_kind::workflow, "us");
     poller.park();
     activities.park();
     elsewhere.park();
@@ -100,19 +114,19 @@ TEST_CASE_FIXTURE(
     fixture, "a process does not heed its own notification, since its commit woke it already")
 {
     hub.set_path(notification_path::up);
-    const auto watching = hub.watch(task_kind::workflow, "eu", poller.flag());
+    poller.look_for(hub, task_kind::workflow, "eu");
     poller.park();
     const auto sent = hub.lead(work_on("eu"));
     REQUIRE(sent);
-    hub.notified(*sent);
+    hub.notified(sent->payload);
     CHECK_FALSE(poller.woken());
-    hub.committed(work_on("eu"));
+    hub.committed(work_on("eu"), std::nullopt);
     CHECK(poller.woken());
 }
 
 TEST_CASE_FIXTURE(fixture, "a notification that cannot be understood wakes everybody")
 {
-    const auto watching = hub.watch(task_kind::workflow, "eu", poller.flag());
+    poller.look_for(hub, task_kind::workflow, "eu");
     for (const auto* payload : {"", "x", "{\"w\":5}", "[]"}) {
         CAPTURE(payload);
         poller.park();
@@ -140,7 +154,7 @@ TEST_CASE_FIXTURE(fixture, "the end of an instance wakes those who await its res
 
 TEST_CASE_FIXTURE(fixture, "each change of the notifications' path makes everybody look once")
 {
-    const auto watching = hub.watch(task_kind::activity, "eu", poller.flag());
+    poller.look_for(hub, task_kind::activity, "eu");
     for (const auto path :
          {notification_path::up, notification_path::down, notification_path::up}) {
         poller.park();
@@ -170,7 +184,7 @@ TEST_CASE_FIXTURE(
     const timestamp server =
         timestamp{} + std::chrono::hours{24 * 365 * 30}; // decades away from this machine's clock
     hub.clock().observe(server, std::chrono::steady_clock::now());
-    const auto watching = hub.watch(task_kind::workflow, "eu", poller.flag());
+    poller.look_for(hub, task_kind::workflow, "eu");
     poller.park();
     store::announcement later;
     later.from = "another";
@@ -185,17 +199,18 @@ TEST_CASE_FIXTURE(
 
 TEST_CASE_FIXTURE(fixture, "nothing is announced to others while notifications are off")
 {
-    hub.set_path(notification_path::off);
-    CHECK_FALSE(hub.lead(work_on("eu")));
+    wake_hub silent{"me", notification_mode::none, 100ms};
+    CHECK_FALSE(silent.lead(work_on("eu")));
+    silent.committed(work_on("eu"), std::nullopt);
+    CHECK_FALSE(silent.next_notification());
 }
 
 TEST_CASE_FIXTURE(fixture, "a flag that is no longer registered is not touched")
 {
-    {
-        const auto watching = hub.watch(task_kind::workflow, "eu", poller.flag());
-    }
+    poller.look_for(hub, task_kind::workflow, "eu");
+    poller.leave();
     poller.park();
-    hub.committed(work_on("eu"));
+    hub.committed(work_on("eu"), std::nullopt);
     CHECK_FALSE(poller.woken());
     poller.flag().raise();
     CHECK(poller.woken());

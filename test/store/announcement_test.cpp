@@ -13,9 +13,29 @@ TEST_CASE("an announcement survives its encoding")
     what.add_workflow_queue("later", timestamp{std::chrono::microseconds{1'700'000'000'123'456}});
     what.add_activity_queue("quote\"d");
     what.finished = {static_cast<instance_key>(9007199254740993), static_cast<instance_key>(2)};
+    what.withdrawn = {static_cast<instance_key>(3)};
     what.from = "me";
+    what.id = announcement_id{4'000'000'000};
+    what.sender_looks = true;
+    what.served = {{"w:now", {announcement_id{1}, announcement_id{4'294'967'295}}}};
+    what.passed = {{"a:x", {announcement_id{2}}}, {"a:y", {announcement_id{3}}}};
+    what.free = {"w:now"};
+    what.joined = {"w:a", "a:b"};
+    what.left = {"w:c"};
     const auto read = decode_announcement(encode(what));
     REQUIRE(read);
+    CHECK(read->withdrawn == what.withdrawn);
+    CHECK(read->id == what.id);
+    CHECK(read->sender_looks);
+    REQUIRE(read->served.size() == 1);
+    CHECK(read->served[0].topic == "w:now");
+    CHECK(read->served[0].ids == what.served[0].ids);
+    REQUIRE(read->passed.size() == 2);
+    CHECK(read->passed[1].topic == "a:y");
+    CHECK(read->passed[1].ids == what.passed[1].ids);
+    CHECK(read->free == what.free);
+    CHECK(read->joined == what.joined);
+    CHECK(read->left == what.left);
     REQUIRE(read->workflow_queues.size() == 2);
     CHECK(read->workflow_queues[0].queue == "now");
     CHECK_FALSE(read->workflow_queues[0].due);
@@ -59,7 +79,8 @@ TEST_CASE("an announcement that would be too long says that everybody looks")
 TEST_CASE("what is not an announcement is nothing, and unknown members are ignored")
 {
     for (const char* const text :
-         {"", "x", "[]", "1", "{\"w\":1}", "{\"w\":{\"q\":\"x\"}}", "{\"f\":[\"1\"]}", "{\"e\":1}"})
+         {"", "x", "[]", "1", "{\"w\":1}", "{\"w\":{\"q\":\"x\"}}", "{\"f\":[\"1\"]}", "{\"e\":1}",
+          "{\"o\":\"1\"}", "{\"d\":[]}", "{\"p\":{\"w:q\":1}}", "{\"j\":[1]}"})
         CHECK_FALSE(decode_announcement(text));
     const auto read = decode_announcement("{\"zzz\":[1],\"w\":{\"q\":null}}");
     REQUIRE(read);

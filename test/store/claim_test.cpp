@@ -9,6 +9,20 @@
 using namespace perdure;
 using namespace perdure::store;
 
+namespace {
+
+safety_report ask_safety(
+    workbench& bench, pg::connection& session, const std::vector<std::int32_t>& topics,
+    std::int32_t member)
+{
+    pg::pipeline::item asked = bench.store.safety_statement(topics, member);
+    pg::pipeline one;
+    one.add_encoded(asked.statement, std::move(asked.parameters));
+    return read_safety(bench.wait(session.run(std::move(one)))[0]);
+}
+
+} // namespace
+
 TEST_CASE("claiming with nothing there returns nothing")
 {
     const installation on;
@@ -321,6 +335,34 @@ TEST_CASE("extending does not wait for a transaction that changes the row: it sa
     });
 }
 
+TEST_CASE("the safety statement shows who looks at a topic, and leaves nothing behind")
+{
+    const installation on;
+    workbench bench{on};
+    pg::connection first = bench.connect();
+    pg::connection second = bench.connect();
+    const auto looking_at = [](const safety_report& read, std::int32_t topic) {
+        std::set<std::int32_t> members;
+        for (const present_member& each : read.members)
+            if (each.topic == topic) members.insert(each.member);
+        return members;
+    };
+    using members = std::set<std::int32_t>;
+    constexpr std::int32_t eu = 2'147'480'001;
+    constexpr std::int32_t us = 2'147'480'002;
+    ask_safety(bench, first, {eu, us}, 11);
+    ask_safety(bench, second, {eu}, 22);
+    CHECK(looking_at(ask_safety(bench, second, {eu}, 22), eu) == members{11, 22});
+    const safety_report both = ask_safety(bench, second, {eu, us}, 22);
+    CHECK(looking_at(both, us) == members{11});
+    // Giving a topic up, once, is enough however often it was asked for.
+    ask_safety(bench, first, {us}, 11);
+    CHECK(looking_at(ask_safety(bench, second, {eu, us}, 22), eu) == members{22});
+    first = bench.connect(); // the session has ended, and its locks some time later
+    while (looking_at(ask_safety(bench, second, {eu, us}, 22), us) != members{22}) {}
+    CHECK(both.now > timestamp{});
+}
+
 TEST_CASE("the safety statement reads the earliest instant of every queue")
 {
     const installation on;
@@ -334,12 +376,10 @@ TEST_CASE("the safety statement reads the earliest instant of every queue")
     bench.execute("update {schema}.workflow_tasks set priority = 1, visible_at = "
                   "'2020-01-01 00:00Z' where instance = 2");
     bench.complete(workbench::scheduling(bench.claim_one("a"), 1, "c"));
-    const pg::result rows = bench.run([&]() -> asio::awaitable<pg::result> {
-        pg::connection session = co_await pg::connection::connect(on.options());
-        co_return co_await session.execute(bench.store.safety_statement());
-    });
+    pg::connection session = bench.connect();
+    const safety_report read = ask_safety(bench, session, {}, 1);
     std::set<std::pair<bool, std::string>> queues;
-    for (const due_queue& each : read_due_queues(rows).queues) {
+    for (const due_queue& each : read.queues) {
         queues.emplace(each.activities, each.queue);
         if (each.queue == "b") CHECK(each.visible_at == timestamp{1'893'456'000s});
         if (each.queue == "a") CHECK(each.visible_at == timestamp{1'577'836'800s});

@@ -138,6 +138,36 @@ TEST_CASE("every change is announced behind its commit, in the same round trip")
     pool.close();
 }
 
+TEST_CASE("an announcer may have its commits announced within their transactions")
+{
+    const installation on;
+    workbench bench{on};
+    bench.announcements.within = true;
+    ear listening{on, bench};
+    bench.start("one");
+    CHECK(listening.heard().size() == 1);
+    bench.signal("one");
+    CHECK(listening.heard().size() == 1);
+    bench.complete(workbench::finishing(bench.claim_one()));
+    CHECK(listening.heard().size() == 1);
+    // Such a transaction waits for the disk as any other that changes instances.
+    asio::io_context io;
+    pg::pool pool{io.get_executor(), pg::pool_options{}};
+    recorder announcements;
+    announcements.within = true;
+    store_core core{pool, "somewhere", announcements};
+    workflow_completion finished;
+    finished.finish.emplace();
+    workflow_batch completions{core, {finished}};
+    const std::size_t only[] = {0};
+    const pg::pipeline work = completions.build(only);
+    CHECK(*work.commit_index() == work.size() - 1);
+    const auto& notify = work.items()[work.size() - 2];
+    CHECK(notify.statement.sql().find("pg_notify") != std::string_view::npos);
+    CHECK(notify.parameters.data().back() == std::byte{0}); // not by itself
+    pool.close();
+}
+
 TEST_CASE("what was not committed is not announced")
 {
     const installation on;
@@ -186,7 +216,7 @@ TEST_CASE(
         work.begin();
         work.add(on.sql("select pg_current_xact_id()"));
         work.commit();
-        work.add(notify, on.schema(), std::string{"{}"});
+        work.add(notify, on.schema(), std::string{"{}"}, true);
         line.arm(test::fault::before_commit_answer);
         CHECK_THROWS_AS(sender.wait(session.run(std::move(work))), pg::error);
         // The server goes on with what it has received; its last act for that session is the

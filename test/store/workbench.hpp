@@ -33,19 +33,25 @@ using namespace std::chrono_literals;
 class recorder : public announcer
 {
 public:
-    std::optional<std::string> lead(const announcement& what) override
+    std::optional<rider> lead(const announcement& what) override
     {
         led.push_back(what);
         if (silent) return std::nullopt;
-        return encode(what);
+        return rider{announcement_id{static_cast<std::uint32_t>(led.size())}, encode(what), within};
     }
-    void committed(const announcement& what) override { confirmed.push_back(what); }
+    void committed(const announcement& what, std::optional<announcement_id> told) override
+    {
+        confirmed.push_back(what);
+        if (!what.empty()) told_before.push_back(told.has_value());
+    }
     void troubled(std::string_view, const pg::error&) override { ++troubles; }
 
     bool silent = false;
+    bool within = false; ///< its commits are announced within their transactions
     std::size_t troubles = 0;
     std::vector<announcement> led;
     std::vector<announcement> confirmed;
+    std::vector<bool> told_before; ///< for each confirmed one that says something
 };
 
 inline payload text(std::string value)

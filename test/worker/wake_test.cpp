@@ -48,7 +48,7 @@ engine_options listening(const installation& on, std::chrono::milliseconds safet
 engine_options silent(const installation& on)
 {
     engine_options options = on.options();
-    options.notifications(false);
+    options.notifications(notification_mode::none);
     return options;
 }
 

@@ -18,6 +18,23 @@ namespace perdure {
 
 class engine_core;
 
+/// How a process hears of work, and tells others of it. PostgreSQL's NOTIFY takes one lock of the
+/// whole cluster from before the commit of a transaction until that is on the disk, so a
+/// transaction that notifies waits for all others that do.
+enum class notification_mode
+{
+    /// A notification is a transaction of its own, sent behind the commit that it is about, in the
+    /// same round trip; at most one every 2 ms from each process. What is committed in between is
+    /// announced together, a moment later. Nothing waits for the lock.
+    coalesced,
+    /// A notification is part of the transaction that it is about: everybody who hears of a commit
+    /// hears of it even if the process that made it is killed in the same moment. With many
+    /// transactions at a time each waits for the others' disk writes.
+    transactional,
+    /// The process neither listens nor notifies: it polls, and so must all others.
+    none
+};
+
 /// How an engine is set up. Every setting has a default that suits a service; setters return
 /// `*this`.
 class PERDURE_DECL engine_options
@@ -40,9 +57,8 @@ public:
     /// A connection string of its own for the listener, for when the other one leads through a
     /// proxy that pools transactions (LISTEN needs a session). Default: the engine's.
     engine_options& listener_dsn(std::string dsn);
-    /// Whether the process listens for notifications and sends them. Without them everything polls.
-    /// Default: on.
-    engine_options& notifications(bool on);
+    /// How others are told of work, and whether this process listens. Default: coalesced.
+    engine_options& notifications(notification_mode mode);
     /// How often pollers and waiting clients look while notifications are off or the listener is
     /// down. Default: 500 ms.
     engine_options& poll_interval(std::chrono::milliseconds interval);
@@ -60,7 +76,7 @@ public:
     std::chrono::milliseconds connect_timeout() const noexcept { return connect_timeout_; }
     std::chrono::milliseconds response_timeout() const noexcept { return response_timeout_; }
     const std::string& listener_dsn() const noexcept { return listener_dsn_; }
-    bool notifications() const noexcept { return notifications_; }
+    notification_mode notifications() const noexcept { return notifications_; }
     std::chrono::milliseconds poll_interval() const noexcept { return poll_interval_; }
     std::chrono::milliseconds safety_poll() const noexcept { return safety_poll_; }
     bool prepared_statements() const noexcept { return prepared_statements_; }
@@ -73,7 +89,7 @@ private:
     std::chrono::milliseconds connect_timeout_{5000};
     std::chrono::milliseconds response_timeout_{60'000};
     std::string listener_dsn_;
-    bool notifications_ = true;
+    notification_mode notifications_ = notification_mode::coalesced;
     std::chrono::milliseconds poll_interval_{500};
     std::chrono::milliseconds safety_poll_{30'000};
     bool prepared_statements_ = true;

@@ -6,6 +6,7 @@
 #include <perdure/pg/connection_options.hpp>
 #include <perdure/pg/error.hpp>
 #include <perdure/pg/notification.hpp>
+#include <perdure/pg/pipeline.hpp>
 #include <perdure/pg/result.hpp>
 #include <perdure/pg/statement.hpp>
 
@@ -122,6 +123,12 @@ public:
     /// `liveness_interval`), and what to do with its rows. It is the check that the connection
     /// lives, too; without one, `select 1` is.
     void on_safety(statement safety, std::function<void(const result&)> handler);
+    /// The same for a statement with arguments: `next` gives it, each time anew.
+    void on_safety(
+        std::function<pipeline::item()> next, std::function<void(const result&)> handler);
+
+    /// Runs the safety statement now, or as soon as the listener is up.
+    void look();
 
     /// True from a reported gap to the next loss.
     bool up() const noexcept;

@@ -9,6 +9,7 @@
 #include <perdure/workflow/timestamp.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,21 +24,48 @@ struct announced_queue
     std::optional<timestamp> due; ///< when the earliest may be claimed; nothing: now
 };
 
-/// What changed in one commit. It says where to look, never what is there: a receiver looks at the
-/// database.
+/// Tells announcements apart, and ranks those who hear them: a random number.
+enum class announcement_id : std::uint32_t
+{
+};
+
+/// What somebody says of announcements that he heard about one topic. A topic is a kind of tasks,
+/// `w`orkflow or `a`ctivity, and a queue, such as `w:eu`.
+struct heard_announcements
+{
+    std::string topic;
+    std::vector<announcement_id> ids;
+};
+
+/// What changed in one commit, or in several. It says where to look, never what is there: a
+/// receiver looks at the database.
 struct PERDURE_DECL announcement
 {
     std::vector<announced_queue> workflow_queues; ///< each queue at most once
     std::vector<announced_queue> activity_queues; ///< each queue at most once
     std::vector<instance_key> finished;           ///< instances whose last run ended
+    std::vector<instance_key> withdrawn;          ///< instances that gave up activities
     bool everything = false;                      ///< more than fits: everybody looks
-    std::string from;                             ///< who sends; set by the announcer
+
+    std::string from;                  ///< who sends; set by the announcer
+    std::optional<announcement_id> id; ///< set by the announcer
+    bool sender_looks = false;         ///< the sender looks at all of these queues itself, at once
+
+    /// Announcements that the sender looked for until nothing was left: nobody else need look.
+    std::vector<heard_announcements> served;
+    /// Announcements that it cannot look for, since it has no room: the next one should.
+    std::vector<heard_announcements> passed;
+    std::vector<std::string> free;   ///< topics of which the sender has room again
+    std::vector<std::string> joined; ///< topics that the sender looks at from now on
+    std::vector<std::string> left;   ///< topics that it does not look at any more
 
     /// Names a queue of workflow tasks; the earlier of two instants stays.
     void add_workflow_queue(std::string_view queue, std::optional<timestamp> due = {});
     /// Names a queue of activity tasks; the earlier of two instants stays.
     void add_activity_queue(std::string_view queue, std::optional<timestamp> due = {});
-    /// Whether there is nothing to say.
+    /// Adds what another one says of queues and instances.
+    void add(const announcement& other);
+    /// Whether it names no queue and no instance.
     bool empty() const noexcept;
 };
 
@@ -51,11 +79,17 @@ inline constexpr std::size_t maximum_announcement = 7'900;
  *  | `w` | workflow queues: an object of queue → `null` (now) or microseconds since 1970, UTC |
  *  | `a` | activity queues, likewise |
  *  | `f` | an array of the finished instances' keys |
+ *  | `c` | an array of the keys of instances that gave up activities |
  *  | `e` | `true`: everybody looks; no other member but `s` |
  *  | `s` | who sent it |
+ *  | `o` | its number |
+ *  | `q` | `true`: the sender looks itself |
+ *  | `d` | what was served: an object of topic → array of numbers |
+ *  | `p` | what was passed, likewise |
+ *  | `v`, `j`, `l` | arrays of topics: free again, joined, left |
  *
- *  The triggers on the task tables write the same. What would be longer than
- *  `maximum_announcement` becomes `e`.
+ *  The triggers on the task tables write the first ones. What would be longer than
+ *  `maximum_announcement` becomes `e`. A receiver ignores members that it does not know.
  */
 PERDURE_DECL std::string encode(const announcement& what);
 
@@ -69,16 +103,28 @@ class PERDURE_DECL announcer
 public:
     virtual ~announcer();
 
-    /// What to notify along with the commit that is about to be sent. The payload rides behind the
-    /// commit in the same round trip, so it is delivered only if the commit is.
+    /// What goes out along with a commit.
+    struct rider
+    {
+        announcement_id id{};
+        std::string payload; ///< as `encode` makes it
+        /// Whether it is sent within the transaction, else behind its commit in the same round
+        /// trip. In both cases it is delivered only if the commit is.
+        bool within_transaction = false;
+    };
+
+    /// What to notify along with the commit that is about to be sent.
     /// \param what what the commit changes. Empty for signals: only the database knows their
     ///     instances' queues, and adds them to the payload on its way.
-    /// \returns a payload as `encode` makes it for the store's channel, or nothing to stay silent.
-    virtual std::optional<std::string> lead(const announcement& what) = 0;
+    /// \returns nothing if the commit is to go alone; it is announced later then, or not at all.
+    virtual std::optional<rider> lead(const announcement& what) = 0;
 
-    /// The commit is confirmed: wakes this process. Must not throw.
+    /// The commit is confirmed: wakes this process, and sees to it that others hear of it. Must not
+    /// throw.
     /// \param what what it changed; may be empty.
-    virtual void committed(const announcement& what) = 0;
+    /// \param led the number under which others were told along with the commit; nothing if they
+    ///     were not told yet.
+    virtual void committed(const announcement& what, std::optional<announcement_id> led) = 0;
 
     /// Something went wrong that the store handles itself: a batch that is sent again, a
     /// notification that could not be sent. By default nobody is told. Must not throw.

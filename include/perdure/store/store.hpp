@@ -4,6 +4,7 @@
 #include <perdure/config.hpp>
 #include <perdure/store/types.hpp>
 
+#include <perdure/pg/pipeline.hpp>
 #include <perdure/pg/pool.hpp>
 #include <perdure/pg/result.hpp>
 #include <perdure/pg/statement.hpp>
@@ -30,15 +31,24 @@ struct due_queue
     timestamp visible_at{};
 };
 
+/// Somebody who listens and looks for tasks: shown by a shared advisory lock with these two keys,
+/// which the listener's session holds.
+struct present_member
+{
+    std::int32_t topic = 0;  ///< what it looks at; its own choice of a number
+    std::int32_t member = 0; ///< who it is; likewise
+};
+
 /// What `store::safety_statement` read.
-struct due_queues
+struct safety_report
 {
     timestamp now{}; ///< the database's clock
     std::vector<due_queue> queues;
+    std::vector<present_member> members; ///< this session's, too, if it held its locks before
 };
 
 /// Reads the rows of `store::safety_statement`. Throws pg::error (errc::bad_value) for others.
-PERDURE_DECL due_queues read_due_queues(const pg::result& rows);
+PERDURE_DECL safety_report read_safety(const pg::result& rows);
 
 /** Instances, their histories and their tasks in one schema of a database.
  *
@@ -176,9 +186,16 @@ public:
     boost::asio::awaitable<std::vector<instance_result>> results(
         std::vector<instance_key> instances);
 
+    /// Notifies others, by itself and at once; not durable. \param payload as `encode` makes it.
+    boost::asio::awaitable<void> notify(std::string payload);
+
     /// For the listener's session: reads, for each queue that has tasks, the earliest instant at
-    /// which one may be claimed. Rows: `read_due_queues`. Cheap, however many tasks there are.
-    const pg::statement& safety_statement() const noexcept;
+    /// which one may be claimed, and who looks at these topics. Cheap, however many tasks there
+    /// are. Rows: `read_safety`.
+    /// \param topics the numbers, not negative, of what this session looks at: it holds the locks
+    ///     that say so from then on, and no others under this member's number.
+    pg::pipeline::item safety_statement(
+        const std::vector<std::int32_t>& topics, std::int32_t member) const;
 
 private:
     std::unique_ptr<store_core> core_;

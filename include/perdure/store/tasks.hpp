@@ -30,12 +30,21 @@ struct claim_request
     std::chrono::milliseconds lease = defaults::lease;
 };
 
+/// When a queue is to be looked at again.
+struct queue_due
+{
+    std::string queue;
+    std::optional<timestamp> visible_at; ///< of its earliest row; nothing: it has none
+};
+
 /// What was claimed, and when to look again.
 template <class T>
 struct claimed
 {
     std::vector<T> tasks;
-    /// The earliest instant at which a row of these queues may be claimed, leases that end included
+    /// Of each queue that was asked for.
+    std::vector<queue_due> due;
+    /// The earliest of them: the instant at which a row of these queues may be claimed, leases that end included
     /// (this claim's own too); nothing when the queues are empty. An instant that is past means
     /// that another transaction holds the row just now and may put it back without a word.
     std::optional<timestamp> next_due;

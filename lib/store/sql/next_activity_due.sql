@@ -1,11 +1,12 @@
--- When to look again: the earliest visible_at, however long past. $1, $2 pairs of queue and priority.
-select min(head.visible_at), clock_timestamp()
+-- When to look again: the earliest visible_at of each queue, however long past, null for those without tasks; and
+-- the database's clock. $1, $2 pairs of queue and priority.
+select wanted.queue, head.visible_at, clock_timestamp()
 from unnest($1::text[], $2::smallint[]) as wanted (queue, priority)
-cross join lateral (
+left join lateral (
     select visible_at
     from {schema}.activity_tasks
     where queue = wanted.queue
         and priority = wanted.priority
     order by visible_at
     limit 1
-) as head
+) as head on true

@@ -1,6 +1,11 @@
--- The database's clock, and the earliest visible_at of every queue that has tasks; one row of nulls but for the
--- clock when there is none. Each recursion steps to the next (queue, priority) of
--- the index, so the cost is that of as many index probes as there are pairs.
+-- What the listener's session reads every now and then. $1 keys of the topics that this process looks at, $2 its
+-- number as a member. Rows: the database's clock; whether activities, the queue, and the earliest visible_at, for every
+-- queue that has tasks; key and member, for all who look at these topics.
+--
+-- Each recursion steps to the next (queue, priority) of the index, so the cost is that of as many index probes as
+-- there are pairs. Who looks at a topic holds a shared advisory lock, which writes nothing and goes with the session;
+-- those of this session are brought in line with $1 by the way: a statement that nobody reads the outcome of would
+-- not be carried out.
 with recursive workflow_heads as (
     (
         select queue, priority, visible_at
@@ -45,7 +50,42 @@ heads as (
     select true, queue, min(visible_at)
     from activity_heads
     group by queue
+),
+locks as materialized (
+    select classid::bigint as key, objid::bigint as member, pid
+    from pg_locks
+    where locktype = 'advisory'
+        and objsubid = 2
+        and database = (
+            select datid
+            from pg_stat_get_activity(pg_backend_pid())
+        )
+),
+taken as materialized (
+    select pg_try_advisory_lock_shared(wanted.key, $2::integer)
+    from unnest($1::integer[]) as wanted (key)
+    where not exists (
+        select
+        from locks
+        where locks.key = wanted.key
+            and locks.member = $2::integer
+            and locks.pid = pg_backend_pid()
+    )
+),
+given_up as materialized (
+    select pg_advisory_unlock_shared(key::integer, member::integer)
+    from locks
+    where member = $2::integer
+        and pid = pg_backend_pid()
+        and key <> all ($1::integer[])
 )
-select clock_timestamp(), heads.activities, heads.queue, heads.visible_at
-from (select) as always
+select clock_timestamp(), heads.activities, heads.queue, heads.visible_at, null::bigint, null::bigint
+from (
+    select (select count(*) from taken) + (select count(*) from given_up) as changes
+) as always
 left join heads on true
+where always.changes >= 0
+union all
+select clock_timestamp(), null, null, null, key, member
+from locks
+where key = any ($1::integer[])

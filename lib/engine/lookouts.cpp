@@ -1,0 +1,429 @@
+#include <engine/lookouts.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace perdure {
+
+namespace {
+
+using time_point = std::chrono::steady_clock::time_point;
+
+/// Most that is remembered of a topic, of each kind: beyond that the earliest instant stands for
+/// the others.
+constexpr std::size_t most_remembered = 64;
+/// How long somebody who had no room is asked last.
+constexpr std::chrono::seconds full_for{30};
+
+/// An instant is announced by many, in other words: it has one number for all of them.
+store::announcement_id number_of(timestamp due) noexcept
+{
+    const auto count = static_cast<std::uint64_t>(due.time_since_epoch().count());
+    return store::announcement_id{static_cast<std::uint32_t>(count ^ (count >> 32))};
+}
+
+time_point later(time_point from, std::chrono::steady_clock::duration wait) noexcept
+{
+    if (from == time_point::max() || wait == std::chrono::steady_clock::duration::max())
+        return time_point::max();
+    return from + wait;
+}
+
+std::vector<store::announcement_id>& ids_of(
+    std::vector<store::heard_announcements>& said, const std::string& name)
+{
+    const auto found = std::ranges::find(said, name, &store::heard_announcements::topic);
+    if (found != said.end()) return found->ids;
+    return said.emplace_back(store::heard_announcements{name, {}}).ids;
+}
+
+void add_once(std::vector<std::string>& names, const std::string& name)
+{
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+}
+
+} // namespace
+
+struct lookout::state
+{
+    explicit state(topic what) : which{std::move(what)}, name{to_string(which)} {}
+
+    topic which;
+    std::string name;
+    std::vector<lookout*> watching;
+    std::vector<announced> waiting;               // announced, and not looked for
+    std::vector<member_id> others;                // who look at it, too
+    std::map<member_id, time_point> without_room; // those of them that said so, and until when
+    std::optional<timestamp> told;                // an instant at which all of them look
+    bool said_full = false;
+    bool announced_presence = false;
+
+    bool has_room() const noexcept
+    {
+        return std::ranges::any_of(watching, [](const lookout* each) { return each->room_; });
+    }
+};
+
+lookout::~lookout()
+{
+    for (state* const topic : topics_) {
+        std::erase(topic->watching, this);
+        // What it was about to serve others may still look for.
+        if (topic->watching.empty()) topic->waiting.clear();
+    }
+    of_->changed();
+}
+
+void lookout::room(bool free)
+{
+    if (std::exchange(room_, free) == free) return;
+    for (state* const topic : topics_) {
+        if (!free)
+            of_->pass_all(*topic);
+        else if (std::exchange(topic->said_full, false))
+            add_once(of_->says_.pending().free, topic->name); // goes out with what goes out next
+    }
+}
+
+void lookout::look()
+{
+    const time_point now = of_->now_();
+    for (state* const topic : topics_) {
+        for (const announced& each : topic->waiting)
+            if (each.since <= now) looking_for_.push_back({topic, each});
+        std::erase_if(topic->waiting, [now](const announced& each) { return each.since <= now; });
+        of_->schedule(*topic);
+    }
+}
+
+void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
+{
+    const auto served = std::exchange(looking_for_, {});
+    for (const auto& [topic, what] : served) of_->say_served(*topic, what.id);
+    for (state* const topic : topics_) {
+        const auto next = std::ranges::find(due, topic->which.queue, &store::queue_due::queue);
+        if (next == due.end() || !next->visible_at) continue;
+        of_->expect(*topic, *next->visible_at);
+        // Others no longer look at the instants that were served, and know nothing of the leases
+        // that were just taken.
+        const bool news = claimed || std::ranges::any_of(served, [topic](const seen& each) {
+                              return each.topic == topic;
+                          });
+        if (!news || topic->others.empty() || of_->is_told(topic->which, *next->visible_at))
+            continue;
+        if (topic->which.kind == task_kind::workflow)
+            of_->says_.pending().add_workflow_queue(topic->which.queue, next->visible_at);
+        else
+            of_->says_.pending().add_activity_queue(topic->which.queue, next->visible_at);
+        of_->told(topic->which, *next->visible_at);
+        of_->says_.urge();
+    }
+}
+
+void lookout::left_some()
+{
+    const auto passing = std::exchange(looking_for_, {});
+    if (passing.empty()) { // found without having been announced
+        for (state* const topic : topics_) {
+            if (topic->which.kind == task_kind::workflow)
+                of_->says_.pending().add_workflow_queue(topic->which.queue);
+            else
+                of_->says_.pending().add_activity_queue(topic->which.queue);
+        }
+        of_->says_.urge();
+    }
+    for (const auto& [topic, what] : passing) of_->pass(*topic, what.id);
+}
+
+lookouts::lookouts(
+    std::string_view self, coalescer& says, const store::database_clock& clock,
+    std::function<time_point()> now)
+    : self_{member_of(self)}, says_{says}, clock_{clock}, now_{std::move(now)}
+{}
+
+lookouts::~lookouts() = default;
+
+std::unique_ptr<lookout> lookouts::watch(
+    task_kind kind, const std::vector<std::string>& queues, wakeable& flag)
+{
+    std::unique_ptr<lookout> place{new lookout{*this, flag}};
+    for (const std::string& queue : queues) {
+        state& where = of({kind, queue});
+        where.watching.push_back(place.get());
+        place->topics_.push_back(&where);
+    }
+    changed();
+    return place;
+}
+
+std::vector<topic> lookouts::watched() const
+{
+    std::vector<topic> names;
+    for (const auto& [which, where] : topics_)
+        if (!where->watching.empty()) names.push_back(which);
+    return names;
+}
+
+void lookouts::wake_all()
+{
+    for (const auto& [which, where] : topics_)
+        for (lookout* const each : where->watching) each->flag_->raise();
+}
+
+void lookouts::heard(
+    const topic& what, std::optional<timestamp> due, store::announcement_id id,
+    std::optional<member_id> sender_looks)
+{
+    state* const where = find(what);
+    if (!where || where->watching.empty()) return;
+    if (due) {
+        told(what, *due);
+        return expect(*where, *due);
+    }
+    const time_point now = now_();
+    const unsigned before = before_us(*where, id, sender_looks);
+    if (where->has_room())
+        add(*where, {id, now, later(now, patience_behind(before))});
+    else if (before == 0)
+        pass(*where, id);
+}
+
+void lookouts::committed(const topic& what, std::optional<timestamp> due, store::announcement_id id)
+{
+    state* const where = find(what);
+    if (!where || where->watching.empty()) return;
+    if (due) return expect(*where, *due);
+    const time_point now = now_();
+    if (where->has_room()) add(*where, {id, now, now});
+}
+
+void lookouts::found(const topic& what, timestamp due)
+{
+    state* const where = find(what);
+    if (!where || where->watching.empty()) return;
+    const time_point at = clock_.to_steady(due);
+    if (at > now_()) return expect(*where, due);
+    if (where->has_room()) add(*where, {number_of(due), at, at});
+}
+
+void lookouts::served(const topic& what, std::span<const store::announcement_id> ids)
+{
+    state* const where = find(what);
+    if (!where) return;
+    const time_point now = now_();
+    std::erase_if(where->waiting, [&](const lookout::announced& each) {
+        return each.since <= now && std::ranges::find(ids, each.id) != ids.end();
+    });
+    schedule(*where);
+}
+
+void lookouts::passed(const topic& what, member_id by, std::span<const store::announcement_id> ids)
+{
+    state* const where = find(what);
+    if (!where || where->watching.empty()) return;
+    where->without_room[by] = now_() + full_for;
+    for (const store::announcement_id id : ids) heard(what, std::nullopt, id, std::nullopt);
+}
+
+void lookouts::freed(const topic& what, member_id who)
+{
+    if (state* const where = find(what)) where->without_room.erase(who);
+}
+
+void lookouts::joined(const topic& what, member_id who)
+{
+    state* const where = find(what);
+    if (!where || who == self_) return;
+    if (std::ranges::find(where->others, who) == where->others.end()) where->others.push_back(who);
+    where->without_room.erase(who);
+}
+
+void lookouts::left(const topic& what, member_id who)
+{
+    state* const where = find(what);
+    if (!where) return;
+    std::erase(where->others, who);
+    where->without_room.erase(who);
+}
+
+void lookouts::present(const topic& what, std::vector<member_id> members)
+{
+    state& where = of(what);
+    std::erase(members, self_);
+    std::ranges::sort(members);
+    const auto doubles = std::ranges::unique(members);
+    members.erase(doubles.begin(), doubles.end());
+    where.others = std::move(members);
+    std::erase_if(where.without_room, [&](const auto& each) {
+        return std::ranges::find(where.others, each.first) == where.others.end();
+    });
+    if (where.watching.empty() || std::exchange(where.announced_presence, true)) return;
+    add_once(says_.pending().joined, where.name);
+    says_.urge();
+}
+
+void lookouts::forget_members()
+{
+    for (const auto& [which, where] : topics_) {
+        where->others.clear();
+        where->without_room.clear();
+        where->told.reset();
+        where->announced_presence = false;
+    }
+}
+
+bool lookouts::looks_at_once(const store::announcement& what) const
+{
+    const auto looks = [this](task_kind kind, const store::announced_queue& queue) {
+        if (queue.due) return true; // ranked for itself
+        const auto found = topics_.find(topic{kind, queue.queue});
+        return found != topics_.end() && found->second->has_room();
+    };
+    bool all = !what.workflow_queues.empty() || !what.activity_queues.empty();
+    for (const auto& each : what.workflow_queues) all = all && looks(task_kind::workflow, each);
+    for (const auto& each : what.activity_queues) all = all && looks(task_kind::activity, each);
+    return all;
+}
+
+/// What was committed here and looked for here before others were told of it need not be told.
+void lookouts::say_served(state& where, store::announcement_id id)
+{
+    store::announcement& says = says_.pending();
+    const bool again =
+        std::ranges::find(where.waiting, id, &lookout::announced::id) != where.waiting.end();
+    if (id == says.id && !again) {
+        auto& queues =
+            where.which.kind == task_kind::workflow ? says.workflow_queues : says.activity_queues;
+        std::erase_if(queues, [&](const store::announced_queue& each) {
+            return each.queue == where.which.queue && !each.due;
+        });
+        return;
+    }
+    if (where.others.empty()) return;
+    auto& ids = ids_of(says.served, where.name);
+    ids.push_back(id);
+    if (ids.size() > most_remembered) ids.erase(ids.begin()); // they have looked by now
+}
+
+bool lookouts::is_told(const topic& what, timestamp due) const
+{
+    const auto found = topics_.find(what);
+    if (found == topics_.end() || !found->second->told) return false;
+    const timestamp told = *found->second->told;
+    return told <= due && clock_.to_steady(told) > now_();
+}
+
+void lookouts::told(const topic& what, timestamp due)
+{
+    state& where = of(what);
+    if (where.told && *where.told <= due && clock_.to_steady(*where.told) > now_()) return;
+    where.told = due;
+}
+
+lookouts::state& lookouts::of(const topic& what)
+{
+    auto& where = topics_[what];
+    if (!where) where = std::make_unique<state>(what);
+    return *where;
+}
+
+lookouts::state* lookouts::find(const topic& what)
+{
+    const auto found = topics_.find(what);
+    return found == topics_.end() ? nullptr : found->second.get();
+}
+
+/// An instant from which on something may be claimed is looked at in its own order.
+void lookouts::expect(state& where, timestamp due)
+{
+    const store::announcement_id id = number_of(due);
+    const time_point since = clock_.to_steady(due);
+    const unsigned before = before_us(where, id, std::nullopt);
+    add(where, {id, since, later(since, patience_behind(before))});
+}
+
+void lookouts::add(state& where, lookout::announced what)
+{
+    const auto known = std::ranges::find(where.waiting, what.id, &lookout::announced::id);
+    if (known != where.waiting.end()) {
+        known->since = std::min(known->since, what.since);
+        known->at = std::min(known->at, what.at);
+    } else {
+        where.waiting.push_back(what);
+    }
+    if (where.waiting.size() > 2 * most_remembered) {
+        std::ranges::sort(where.waiting, {}, &lookout::announced::at);
+        where.waiting.resize(most_remembered);
+    }
+    schedule(where);
+}
+
+/// This process would look, and has no room. When nobody is known to have any, those who get some
+/// look by themselves.
+void lookouts::pass(state& where, store::announcement_id id)
+{
+    const time_point now = now_();
+    const bool anybody = std::ranges::any_of(where.others, [&](member_id other) {
+        const auto full = where.without_room.find(other);
+        return full == where.without_room.end() || full->second <= now;
+    });
+    if (!anybody) return;
+    where.said_full = true;
+    std::erase(says_.pending().free, where.name);
+    ids_of(says_.pending().passed, where.name).push_back(id);
+    says_.urge();
+}
+
+/// Gives up what this process was to look for, now that it has no room.
+void lookouts::pass_all(state& where)
+{
+    if (where.has_room()) return;
+    const time_point now = now_();
+    for (const lookout::announced& each : where.waiting)
+        if (each.at <= now) pass(where, each.id);
+    std::erase_if(
+        where.waiting, [now](const lookout::announced& each) { return each.since <= now; });
+    schedule(where);
+}
+
+unsigned lookouts::before_us(
+    const state& where, store::announcement_id id, std::optional<member_id> sender_looks) const
+{
+    const time_point now = now_();
+    std::vector<member_id> ahead; // of those who may have room
+    for (const member_id other : where.others) {
+        if (other == sender_looks) continue;
+        const auto full = where.without_room.find(other);
+        if (full == where.without_room.end() || full->second <= now) ahead.push_back(other);
+    }
+    // Who has said that it has no room comes behind all that have not, with all others who have.
+    const unsigned before = where.said_full && !where.has_room()
+                                ? static_cast<unsigned>(ahead.size())
+                                : count_before(self_, ahead, id);
+    return before + (sender_looks ? 1 : 0);
+}
+
+void lookouts::schedule(state& where)
+{
+    for (lookout* const each : where.watching) schedule(*each);
+}
+
+void lookouts::schedule(lookout& which)
+{
+    time_point first = time_point::max();
+    for (const state* const topic : which.topics_)
+        for (const lookout::announced& each : topic->waiting) first = std::min(first, each.at);
+    which.flag_->wake_at(first);
+}
+
+void lookouts::changed()
+{
+    for (const auto& [which, where] : topics_) {
+        if (!where->watching.empty() || !std::exchange(where->announced_presence, false)) continue;
+        add_once(says_.pending().left, where->name);
+        says_.urge();
+    }
+    if (changed_) changed_();
+}
+
+} // namespace perdure

@@ -1,0 +1,60 @@
+// Who looks first. All processes that look at a topic hear of its tasks at the same time; if all of
+// them looked, all but one would do so in vain. So each announcement puts them into an order, the
+// same everywhere, and who is further behind waits longer.
+#pragma once
+
+#include <engine/topic.hpp>
+
+#include <perdure/store/announcement.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+
+namespace perdure {
+
+/// A process that listens: a random number, also the second key of the advisory locks that show
+/// that it is there.
+enum class member_id : std::int32_t
+{
+};
+
+/// The member that signs its announcements with this name.
+inline member_id member_of(std::string_view name) noexcept
+{
+    return member_id{static_cast<std::int32_t>(fingerprint(name) & 0x7fff'ffffu)};
+}
+
+/// Its place in the order of an announcement: random, and the same wherever it is computed.
+inline std::uint64_t place_of(member_id member, store::announcement_id id) noexcept
+{
+    std::uint64_t x =
+        (std::uint64_t{static_cast<std::uint32_t>(id)} << 32) ^ static_cast<std::uint32_t>(member);
+    x += 0x9e37'79b9'7f4a'7c15u; // splitmix64
+    x = (x ^ (x >> 30)) * 0xbf58'476d'1ce4'e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d0'49bb'1331'11ebu;
+    return x ^ (x >> 31);
+}
+
+/// How many of the others come before one.
+inline unsigned count_before(
+    member_id self, std::span<const member_id> others, store::announcement_id id) noexcept
+{
+    const std::uint64_t own = place_of(self, id);
+    unsigned before = 0;
+    for (const member_id other : others)
+        if (place_of(other, id) < own) ++before;
+    return before;
+}
+
+/// How long the one waits before whom so many come: 0, 20 ms, 80 ms, … Who would wait for longer
+/// than half a minute does not wait for it at all: the safety poll comes first.
+inline std::chrono::steady_clock::duration patience_behind(unsigned before) noexcept
+{
+    constexpr unsigned last = 6;
+    if (before == 0) return {};
+    if (before > last) return std::chrono::steady_clock::duration::max();
+    return std::chrono::milliseconds{5} * (1 << (2 * before));
+}
+
+} // namespace perdure

@@ -1,0 +1,331 @@
+// Who looks first, who looks later, and what is said to the others: without a database, in virtual
+// time.
+#include <engine/wake_hub.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+using namespace perdure;
+using namespace std::chrono_literals;
+using time_point = std::chrono::steady_clock::time_point;
+
+namespace {
+
+struct parked final : wakeable
+{
+    void raise() override { raised = true; }
+    void wake_at(time_point at) override { due = at; }
+    bool raised = false;
+    time_point due = time_point::max();
+};
+
+constexpr time_point start{1h};
+constexpr timestamp start_there{1'900'000'000s};
+const topic eu{task_kind::workflow, "eu"};
+
+/// Some processes with a poller each, who hear what the others say.
+struct fleet
+{
+    struct process
+    {
+        process(fleet& of, const std::string& name)
+            : hub{name, notification_mode::coalesced, 1s, [&of] { return of.now; }}
+        {
+            hub.clock().observe(start_there, start);
+            hub.set_path(notification_path::up);
+            place = hub.pollers().watch(task_kind::workflow, {"eu"}, flag);
+        }
+        wake_hub hub;
+        parked flag;
+        std::unique_ptr<lookout> place;
+    };
+
+    explicit fleet(int count)
+    {
+        std::vector<member_id> members;
+        for (int i = 0; i < count; ++i) {
+            const std::string name = "process " + std::to_string(i);
+            processes.push_back(std::make_unique<process>(*this, name));
+            members.push_back(member_of(name));
+        }
+        for (const auto& each : processes) each->hub.pollers().present(eu, members);
+        settle();
+        for (const auto& each : processes) each->flag.raised = false;
+    }
+
+    /// Everybody hears it, who sent it too.
+    void say(const std::string& payload)
+    {
+        ++notifications;
+        for (const auto& each : processes) each->hub.notified(payload);
+    }
+
+    /// Until nobody has anything to say.
+    void settle()
+    {
+        for (bool more = true; more;) {
+            more = false;
+            for (const auto& each : processes) {
+                const auto at = each->hub.next_notification();
+                if (!at) continue;
+                more = true;
+                now = std::max(now, *at);
+                if (const auto payload = each->hub.take_payload()) say(*payload);
+            }
+        }
+    }
+
+    /// Who would look now, and who later.
+    std::vector<process*> in_order()
+    {
+        std::vector<process*> order;
+        for (const auto& each : processes) order.push_back(each.get());
+        std::ranges::sort(order, {}, [](const process* each) { return each->flag.due; });
+        return order;
+    }
+
+    time_point now = start;
+    int notifications = 0;
+    std::vector<std::unique_ptr<process>> processes;
+};
+
+std::string work_of(const std::string& sender, std::uint32_t id)
+{
+    store::announcement what;
+    what.add_workflow_queue("eu");
+    what.from = sender;
+    what.id = store::announcement_id{id};
+    return store::encode(what);
+}
+
+} // namespace
+
+TEST_CASE("one looks at once, the others each four times as late, the last ones not at all")
+{
+    fleet all{9};
+    all.say(work_of("a client", 1));
+    const auto order = all.in_order();
+    std::chrono::milliseconds patience{5};
+    CHECK(order[0]->flag.due == all.now);
+    for (std::size_t i = 1; i <= 6; ++i) {
+        patience *= 4;
+        CHECK(order[i]->flag.due == all.now + patience);
+    }
+    CHECK(order[7]->flag.due == time_point::max());
+}
+
+TEST_CASE("every announcement has an order of its own")
+{
+    fleet all{4};
+    std::map<const void*, int> first;
+    for (std::uint32_t id = 1; id <= 400; ++id) {
+        all.say(work_of("a client", id));
+        auto* const looks = all.in_order().front();
+        ++first[looks];
+        looks->place->look();
+        looks->place->found_all(false, {});
+        for (const auto& each : all.processes) {
+            each->place->look();
+            each->place->found_all(false, {});
+        }
+        all.now += 1s;
+    }
+    CHECK(first.size() == 4);
+    for (const auto& [who, times] : first) CHECK(times > 50);
+}
+
+TEST_CASE("what one has looked for nobody else need look for, once they were told")
+{
+    fleet all{4};
+    all.say(work_of("a client", 7));
+    const auto order = all.in_order();
+    order[0]->place->look();
+    order[0]->place->found_all(true, {});
+    CHECK(order[1]->flag.due == all.now + 20ms);
+    store::announcement result;
+    result.finished.push_back(store::instance_key{1});
+    all.now += 3ms;
+    const auto rider = order[0]->hub.lead(result);
+    REQUIRE(rider);
+    all.say(rider->payload);
+    for (const auto* each : order) CHECK(each->flag.due == time_point::max());
+}
+
+TEST_CASE("what came while one looked is not taken for served")
+{
+    fleet all{2};
+    all.say(work_of("a client", 1));
+    auto* const looks = all.in_order().front();
+    looks->place->look();
+    all.say(work_of("a client", 2));
+    looks->place->found_all(true, {});
+    CHECK(looks->flag.due <= all.now + 20ms);
+    CHECK(looks->flag.due != time_point::max());
+    store::announcement result;
+    result.finished.push_back(store::instance_key{1});
+    all.now += 3ms;
+    const auto rider = looks->hub.lead(result);
+    REQUIRE(rider);
+    const auto said = store::decode_announcement(rider->payload);
+    REQUIRE(said);
+    REQUIRE(said->served.size() == 1);
+    CHECK(said->served[0].ids == std::vector{store::announcement_id{1}});
+}
+
+TEST_CASE("who has no room passes, until one has, and is asked last from then on")
+{
+    fleet all{5};
+    auto& free = *all.processes[3];
+    for (const auto& each : all.processes)
+        if (each.get() != &free) each->place->room(false);
+    for (std::uint32_t id = 1; id <= 20; ++id) {
+        free.flag.due = time_point::max();
+        all.say(work_of("a client", id));
+        all.settle();
+        CHECK(free.flag.due <= all.now);
+        free.place->look();
+        free.place->found_all(true, {});
+        all.now += 1s;
+    }
+    CHECK(all.notifications < 20 + 5 + 5); // each passed once at most, and all had joined
+}
+
+TEST_CASE("when nobody has room nobody passes for ever, and who gets room looks by itself")
+{
+    fleet all{3};
+    for (const auto& each : all.processes) each->place->room(false);
+    all.say(work_of("a client", 1));
+    all.settle();
+    CHECK(all.notifications < 3 + 1 + 3);
+}
+
+TEST_CASE("a claim that filled all slots and left something wakes the next in the order")
+{
+    fleet all{3};
+    all.say(work_of("a client", 1));
+    const auto order = all.in_order();
+    order[0]->place->look();
+    order[0]->place->left_some();
+    order[0]->place->room(false);
+    all.settle();
+    CHECK(order[1]->flag.due <= all.now);
+}
+
+TEST_CASE("what its sender looks for at once others look for later")
+{
+    fleet all{3};
+    auto& sender = *all.processes[0];
+    store::announcement work;
+    work.add_workflow_queue("eu");
+    all.now += 3ms;
+    const auto rider = sender.hub.lead(work);
+    REQUIRE(rider);
+    sender.hub.committed(work, rider->id);
+    all.say(rider->payload);
+    CHECK(sender.flag.due <= all.now);
+    for (const auto& each : all.processes)
+        if (each.get() != &sender) CHECK(each->flag.due >= all.now + 20ms);
+}
+
+TEST_CASE("instants that are due later are looked at in an order, too")
+{
+    fleet all{3};
+    const timestamp due = start_there + 10s;
+    store::announcement timer;
+    timer.add_workflow_queue("eu", due);
+    all.say(store::encode(timer));
+    const time_point at = start + 10s;
+    const auto order = all.in_order();
+    CHECK(order[0]->flag.due == at);
+    CHECK(order[1]->flag.due == at + 20ms);
+    // Who looks says what comes next to those who do not look any more.
+    all.now = at;
+    order[0]->place->look();
+    const std::vector<store::queue_due> next{{"eu", due + 5s}};
+    order[0]->place->found_all(false, next);
+    all.settle();
+    std::set<time_point> instants;
+    for (const auto* each : order) instants.insert(each->flag.due);
+    CHECK(instants == std::set<time_point>{at + 5s, at + 5s + 20ms, at + 5s + 80ms});
+}
+
+TEST_CASE("the end of a lease is told once in a while, not for each claim")
+{
+    fleet all{2};
+    auto& claims = *all.processes[0];
+    const int before = all.notifications;
+    for (int i = 0; i < 50; ++i) {
+        claims.place->look();
+        const timestamp lease_end = start_there + std::chrono::milliseconds{i * 100} + 10s;
+        const std::vector<store::queue_due> next{{"eu", lease_end}};
+        claims.place->found_all(true, next);
+        all.settle();
+        all.now = start + std::chrono::milliseconds{(i + 1) * 100};
+    }
+    CHECK(all.notifications == before + 1);
+    CHECK(all.processes[1]->flag.due >= start + 10s);
+    CHECK(all.processes[1]->flag.due <= start + 10s + 20ms);
+}
+
+TEST_CASE("what was committed and looked for here at once is not told any more")
+{
+    fleet all{2};
+    auto& busy = *all.processes[0];
+    store::announcement work;
+    work.add_workflow_queue("eu");
+    all.now += 3ms;
+    const auto first = busy.hub.lead(work);
+    REQUIRE(first);
+    busy.hub.committed(work, first->id);
+    CHECK_FALSE(busy.hub.lead(work)); // too soon
+    busy.hub.committed(work, std::nullopt);
+    REQUIRE(busy.hub.next_notification());
+    busy.place->look();
+    busy.place->found_all(true, {});
+    CHECK_FALSE(busy.hub.take_payload());
+    // What is committed while it looks it has perhaps not found.
+    busy.hub.committed(work, std::nullopt);
+    busy.place->look();
+    busy.hub.committed(work, std::nullopt);
+    busy.place->found_all(true, {});
+    all.now += 3ms;
+    const auto payload = busy.hub.take_payload();
+    REQUIRE(payload);
+    CHECK(store::decode_announcement(*payload)->workflow_queues.size() == 1);
+}
+
+TEST_CASE("at most one notification goes out every two milliseconds, and nothing is left unsaid")
+{
+    fleet all{1};
+    auto& hub = all.processes[0]->hub;
+    all.processes[0]->place->room(false);
+    int sent = 0;
+    std::set<store::instance_key> said;
+    const auto note = [&](const std::string& payload) {
+        ++sent;
+        const auto what = store::decode_announcement(payload);
+        said.insert(what->finished.begin(), what->finished.end());
+    };
+    all.now += 10ms;
+    const time_point begun = all.now;
+    for (int i = 0; i < 1000; ++i) {
+        store::announcement what;
+        what.finished.push_back(store::instance_key{i});
+        const auto rider = hub.lead(what);
+        if (rider) note(rider->payload);
+        hub.committed(what, rider ? std::optional{rider->id} : std::nullopt);
+        if (const auto at = hub.next_notification(); at && *at <= all.now)
+            if (const auto payload = hub.take_payload()) note(*payload);
+        all.now += 100us;
+    }
+    if (hub.next_notification()) note(*hub.take_payload());
+    CHECK(sent <= (all.now - begun) / 2ms + 1);
+    CHECK(said.size() == 1000);
+}
