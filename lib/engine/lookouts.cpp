@@ -122,17 +122,16 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
 
 void lookout::left_some()
 {
-    const auto passing = std::exchange(looking_for_, {});
-    if (passing.empty()) { // found without having been announced
-        for (state* const topic : topics_) {
-            if (topic->which.kind == task_kind::workflow)
-                of_->says_.pending().add_workflow_queue(topic->which.queue);
-            else
-                of_->says_.pending().add_activity_queue(topic->which.queue);
-        }
-        of_->says_.urge();
-    }
-    for (const auto& [topic, what] : passing) of_->pass(*topic, what.id);
+    room_ = false;
+    auto left = std::exchange(looking_for_, {});
+    if (left.empty()) // found without having been announced
+        for (state* const topic : topics_) left.push_back({topic, {of_->says_.draw_id(), {}, {}}});
+    const time_point now = of_->now_();
+    for (const auto& [topic, what] : left)
+        if (topic->has_room()) // another poller of this process
+            of_->add(*topic, {what.id, now, now});
+        else
+            of_->pass(*topic, what.id);
 }
 
 lookouts::lookouts(

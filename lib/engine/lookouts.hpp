@@ -46,7 +46,7 @@ public:
     /// \param due     when its queues are to be looked at again.
     void found_all(bool claimed, std::span<const store::queue_due> due);
 
-    /// It has looked, and may have left something, for which it has no room. Others should look.
+    /// It has looked, has no room any more, and has left something. Others should look.
     void left_some();
 
 private:

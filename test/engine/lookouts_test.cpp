@@ -218,6 +218,27 @@ TEST_CASE("a claim that filled all slots and left something wakes the next in th
     CHECK(order[1]->flag.due <= all.now);
 }
 
+TEST_CASE("what a poller has left another one of its process looks for, before others do")
+{
+    fleet all{2};
+    auto& two = *all.processes[0];
+    parked second;
+    const auto place = two.hub.pollers().watch(task_kind::workflow, {"eu"}, second);
+    const int before = all.notifications;
+    two.hub.committed(*store::decode_announcement(work_of("", 1)), store::announcement_id{1});
+    CHECK(second.due <= all.now);
+    two.place->look();
+    CHECK(second.due == time_point::max());
+    two.place->left_some();
+    CHECK(second.due <= all.now);
+    all.settle();
+    CHECK(all.notifications == before);
+    place->look();
+    place->left_some();
+    all.settle();
+    CHECK(all.processes[1]->flag.due <= all.now);
+}
+
 TEST_CASE("what its sender looks for at once others look for later")
 {
     fleet all{3};

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <optional>
 #include <string>
 
 namespace asio = boost::asio;
@@ -124,4 +125,105 @@ TEST_CASE("an end whose notification was lost is found by the safety poll of who
         co_await word.result();
     });
     waits.run([&] { return wait_until([&] { return spelt == "ok"; }); });
+}
+
+TEST_CASE("a parked worker takes over when the lease of one that was killed ends")
+{
+    const installation on;
+    process parked{on, test_dsn(), patient(on)};
+    process killed{on, test_dsn(), patient(on)};
+    int begun = 0;
+    const auto hire = [&](process& where, std::chrono::milliseconds lease) {
+        worker& runs = where.add_worker(on.workers().lease(lease));
+        runs.implement(spell, run_spell);
+        runs.implement(print, [&begun](activity_context) -> asio::awaitable<void> {
+            if (++begun == 1) co_await pause(1h);
+        });
+        where.start_all();
+        where.run([&] { return wait_until([&] { return where.logged("notifications arrive"); }); });
+    };
+    hire(killed, 1s);
+    std::optional<instance<std::string>> word;
+    killed.run([&]() -> asio::awaitable<void> {
+        word = co_await killed.client().start(spell().id("word"));
+    });
+    hire(parked, 10min);
+    parked.run([] { return pause(100ms); }); // it has looked, found nothing, and knows of no lease
+    killed.run([&]() -> asio::awaitable<void> {
+        co_await word->signal(letter, "o");
+        co_await wait_until([&] { return begun == 1; });
+    });
+    // From here on the other process does not run. Whoever looks hears of the lease's end, and of
+    // nothing else.
+    parked.run([&]() -> asio::awaitable<void> {
+        const auto same = parked.client().get(spell, "word");
+        co_await wait_until([&] { return begun == 2; });
+        co_await same.signal(letter, "k");
+        const std::string spelt = co_await same.result();
+        CHECK(spelt == "ok");
+    });
+}
+
+TEST_CASE(
+    "a cancellation reaches an activity that runs elsewhere long before its lease is extended")
+{
+    const installation on;
+    process decides{on, test_dsn(), patient(on)};
+    decides.add_worker().implement(spell, run_spell);
+    decides.start_all();
+    bool begun = false;
+    bool told = false;
+    process prints{on, test_dsn(), patient(on)};
+    worker& runs = prints.add_worker(on.workers().lease(10min));
+    runs.implement(print, [&](activity_context) -> asio::awaitable<void> {
+        begun = true;
+        try {
+            co_await pause(1h);
+        } catch (const boost::system::system_error&) {
+            told = true;
+        }
+    });
+    prints.start_all();
+    // Two processes take turns.
+    const auto until = [&](const bool& condition) {
+        for (int i = 0; !condition && i < 3000; ++i) {
+            decides.run([] { return pause(5ms); });
+            prints.run([] { return pause(5ms); });
+        }
+        CHECK(condition);
+    };
+    std::optional<instance<std::string>> word;
+    decides.run([&]() -> asio::awaitable<void> {
+        word = co_await decides.client().start(spell());
+        co_await word->signal(letter, "o");
+    });
+    until(begun);
+    decides.run([&]() -> asio::awaitable<void> { co_await word->cancel(); });
+    until(told);
+}
+
+TEST_CASE("processes that notify within their transactions are heard, and hear")
+{
+    const installation on;
+    const auto within = patient(on).notifications(notification_mode::transactional);
+    process worker{on, test_dsn(), within};
+    employ(worker);
+    worker.run([&] { return wait_until([&] { return worker.logged("notifications arrive"); }); });
+    process client{on, test_dsn(), within};
+    std::optional<instance<std::string>> word;
+    client.run([&]() -> asio::awaitable<void> {
+        word = co_await client.client().start(spell().id("word"));
+        co_await word->signal(letter, "o");
+        co_await word->signal(letter, "k");
+    });
+    std::string spelt;
+    asio::co_spawn(client.io(), word->result(), [&](std::exception_ptr, std::string result) {
+        spelt = std::move(result);
+    });
+    client.run([&] { return wait_until([&] { return client.logged("notifications arrive"); }); });
+    worker.run([&]() -> asio::awaitable<void> {
+        const auto same = worker.client().get(spell, "word");
+        co_await same.result();
+    });
+    client.run([&] { return wait_until([&] { return spelt == "ok"; }); });
 }
