@@ -306,6 +306,32 @@ TEST_CASE("a stream whose prepared statement became stale is prepared anew unnot
     });
 }
 
+TEST_CASE("a stream whose connection was closed or given back is at its end, and says so")
+{
+    asio::io_context io{1};
+    pg::pool pool{io.get_executor(), test_pool(1)};
+    test::run(io, [&]() -> asio::awaitable<void> {
+        for (const bool begun : {false, true}) {
+            for (const bool released : {false, true}) {
+                pg::pooled_connection c = co_await pool.acquire();
+                pg::row_stream rows = co_await c->stream(endless);
+                if (begun) co_await rows.next();
+                if (released)
+                    c.release();
+                else
+                    c->close();
+                CHECK(!rows.done());
+                const pg::error e = co_await test::failure_of(rows.next());
+                CHECK(e.code() == pg::errc::closed);
+                CHECK(rows.done());
+                const pg::result after = co_await rows.next();
+                CHECK(after.empty());
+            }
+        }
+        CHECK(pool.size() == 0);
+    });
+}
+
 TEST_CASE("a stream ends with the connection, in the server's words, and with silence")
 {
     test::proxy line{test_dsn()};
