@@ -149,6 +149,7 @@ asio::awaitable<void> connection::session::drain()
         // A statement's results end with one that is nothing; a second one means that none is due.
         if (!answer && (nothing_before || socket_gone()))
             throw lost_error(errc::connection_lost, last_words());
+        if (is_copy(answer)) throw lost_error(errc::connection_lost, last_words());
         nothing_before = !answer;
     }
     if (socket_gone() || server_said_goodbye())

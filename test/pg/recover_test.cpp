@@ -250,6 +250,23 @@ TEST_CASE("a janitor without time drops what comes back dirty")
     });
 }
 
+TEST_CASE("a cancelled COPY costs its connection and nobody's time")
+{
+    asio::io_context io{1};
+    pg::pool pool{io.get_executor(), test_pool(1).janitor_timeout(20s)};
+    test::run(io, [&]() -> asio::awaitable<void> {
+        pg::pooled_connection c = co_await pool.acquire();
+        pg::pipeline copy;
+        copy.add(pg::statement{"copy (select pg_sleep(600)) to stdout"});
+        const auto ended = co_await run_and_cancel(*c, std::move(copy), "wait_event = 'PgSleep'");
+        CHECK(ended == asio::error::operation_aborted);
+        const auto begun = clock_type::now();
+        c.release();
+        co_await test::wait_until([&] { return pool.size() == 0; });
+        CHECK(clock_type::now() - begun < 10s); // it is not received for as long as there is time
+    });
+}
+
 TEST_CASE("a janitor that gets no answer drops the connection at its deadline")
 {
     test::proxy line{test_dsn()};
