@@ -111,6 +111,7 @@ private:
     // Bringing it back: recover.cpp.
     boost::asio::awaitable<salvage::outcome> perform(salvage::action what, clock::time_point limit);
     boost::asio::awaitable<void> drain();
+    boost::asio::awaitable<bool> cancel_unless_closed(clock::time_point limit);
     boost::asio::awaitable<bool> cancel_backend(clock::time_point limit);
     void abandon() noexcept;
 
