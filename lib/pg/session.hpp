@@ -106,6 +106,8 @@ private:
     void read_answer(const command& c, result_pointer answer, pipeline_reader& reader);
     boost::asio::awaitable<void> roll_back();
     boost::asio::awaitable<diagnostics> run_command(const char* sql);
+
+    // Several statements in one text: script.cpp.
     boost::asio::awaitable<diagnostics> run_script(std::string sql);
 
     // Bringing it back: recover.cpp.
