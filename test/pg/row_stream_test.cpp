@@ -13,12 +13,13 @@
 
 #include <algorithm>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define PERDURE_ADDRESS_SANITIZER 1
+// A sanitizer has an allocator of its own, of which the C library knows nothing.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PERDURE_SANITIZER 1
 #elif defined(__has_feature)
-#define PERDURE_ADDRESS_SANITIZER __has_feature(address_sanitizer)
+#define PERDURE_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
 #endif
-#if PERDURE_ADDRESS_SANITIZER
+#if PERDURE_SANITIZER
 #include <sanitizer/allocator_interface.h>
 #else
 #include <malloc.h>
@@ -39,7 +40,7 @@ const pg::statement endless{"select generate_series(1, 1000000000)"};
 /// Bytes that are allocated.
 std::size_t allocated()
 {
-#if PERDURE_ADDRESS_SANITIZER
+#if PERDURE_SANITIZER
     return __sanitizer_get_current_allocated_bytes();
 #else
     return mallinfo2().uordblks;
