@@ -41,7 +41,7 @@ TEST_CASE("a pool works through a transaction-pooling proxy, beside a listener t
         io, direct(), pg::pool_options{through(proxy)}.size(8), pg::listener_options{direct()}};
     test::run(io, [&]() -> asio::awaitable<void> {
         t.start(8);
-        co_await t.go_on(1, 500);
+        co_await t.go_on(500);
         co_await t.finish();
         const auto work = [](pg::transaction& open) -> asio::awaitable<int> {
             const pg::statement next{"select $1 + 1"};
