@@ -21,6 +21,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <vector>
 
 extern char** environ;
 
@@ -32,49 +33,81 @@ class pooling_proxy
 public:
     explicit pooling_proxy(const std::string& mode = "transaction")
     {
-        REQUIRE(::mkdtemp(directory_.data()) != nullptr);
-        const std::string settings = directory_ + "/pgbouncer.ini";
+        const std::string& own = directory_.path();
+        const std::string settings = own + "/pgbouncer.ini";
         const auto user = dev::find_server_user();
         std::ofstream{settings} << "[databases]\npostgres = host=" << test_server().directory()
                                 << " port=5432 dbname=postgres user=postgres\n[pgbouncer]\n"
-                                << "unix_socket_dir = " << directory_
+                                << "unix_socket_dir = " << own
                                 << "\nlisten_port = 6432\nauth_type = any\npool_mode = " << mode
-                                << "\ndefault_pool_size = 2\nlogfile = " << directory_ << "/log\n"
+                                << "\ndefault_pool_size = 2\nlogfile = " << own << "/log\n"
                                 << (user ? "user = " + user->name + "\n" : "");
         if (user) {
-            REQUIRE(::chown(directory_.c_str(), user->uid, user->gid) == 0);
+            REQUIRE(::chown(own.c_str(), user->uid, user->gid) == 0);
             REQUIRE(::chown(settings.c_str(), user->uid, user->gid) == 0);
         }
-        std::string program = "/usr/sbin/pgbouncer";
-        std::string quiet = "-q";
-        std::string file = settings;
-        char* const arguments[] = {program.data(), quiet.data(), file.data(), nullptr};
-        REQUIRE_MESSAGE(
-            ::posix_spawn(&process_, program.c_str(), nullptr, nullptr, arguments, ::environ) == 0,
-            "PgBouncer is needed: ./dev setup test");
+        process_.start({"/usr/sbin/pgbouncer", "-q", settings});
         const auto end = std::chrono::steady_clock::now() + deadline;
         while (PQping(dsn().c_str()) != PQPING_OK) {
             REQUIRE(std::chrono::steady_clock::now() < end);
             std::this_thread::sleep_for(std::chrono::milliseconds{5});
         }
     }
-    pooling_proxy(const pooling_proxy&) = delete;
-    pooling_proxy& operator=(const pooling_proxy&) = delete;
-    ~pooling_proxy()
-    {
-        ::kill(process_, SIGTERM);
-        ::waitpid(process_, nullptr, 0);
-        std::filesystem::remove_all(directory_);
-    }
 
     std::string dsn() const
     {
-        return "host=" + directory_ + " port=6432 user=anybody dbname=postgres";
+        return "host=" + directory_.path() + " port=6432 user=anybody dbname=postgres";
     }
 
 private:
-    std::string directory_ = "/var/tmp/perdure-pool-XXXXXX";
-    pid_t process_ = 0;
+    /// Removed at the end with all that is in it.
+    class temporary_directory
+    {
+    public:
+        temporary_directory() { REQUIRE(::mkdtemp(path_.data()) != nullptr); }
+        temporary_directory(const temporary_directory&) = delete;
+        temporary_directory& operator=(const temporary_directory&) = delete;
+        ~temporary_directory() { std::filesystem::remove_all(path_); }
+
+        const std::string& path() const noexcept { return path_; }
+
+    private:
+        std::string path_ = "/var/tmp/perdure-pool-XXXXXX";
+    };
+
+    /// Ended at the end, if it was started.
+    class child_process
+    {
+    public:
+        child_process() = default;
+        child_process(const child_process&) = delete;
+        child_process& operator=(const child_process&) = delete;
+        ~child_process()
+        {
+            if (process_ == 0) return;
+            ::kill(process_, SIGTERM);
+            ::waitpid(process_, nullptr, 0);
+        }
+
+        void start(std::vector<std::string> words)
+        {
+            std::vector<char*> arguments;
+            for (std::string& word : words) arguments.push_back(word.data());
+            arguments.push_back(nullptr);
+            pid_t started = 0;
+            REQUIRE_MESSAGE(
+                ::posix_spawn(
+                    &started, arguments[0], nullptr, nullptr, arguments.data(), ::environ) == 0,
+                "PgBouncer is needed: ./dev setup test");
+            process_ = started;
+        }
+
+    private:
+        pid_t process_ = 0;
+    };
+
+    temporary_directory directory_; // outlives the process
+    child_process process_;
 };
 
 } // namespace perdure::test

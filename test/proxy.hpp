@@ -93,8 +93,11 @@ public:
     /// Arms a fault for the next COMMIT of any connection.
     void arm(fault f) { armed_ = f; }
 
-    /// True once an armed fault has happened.
-    bool fired() const { return fired_; }
+    /// How many armed faults have happened.
+    std::size_t faults() const { return faults_; }
+
+    /// True once one has.
+    bool fired() const { return faults_ > 0; }
 
     /// Cuts all connections now; new ones are accepted.
     void cut()
@@ -330,13 +333,13 @@ private:
     {
         fault expected = f;
         if (!armed_.compare_exchange_strong(expected, fault::none)) return false;
-        fired_ = true;
+        ++faults_;
         return true;
     }
 
     std::map<std::string, std::string> keywords_;
     std::atomic<fault> armed_ = fault::none;
-    std::atomic<bool> fired_ = false;
+    std::atomic<std::size_t> faults_ = 0;
     std::atomic<bool> frozen_ = false;
     std::atomic<bool> dripping_ = false;
     std::atomic<std::size_t> accepted_ = 0;

@@ -137,12 +137,17 @@ std::string server_at(PGconn* pg)
     return host.empty() ? "the server" : "the server at \"" + host + "\", port " + PQport(pg);
 }
 
-error timed_out(clock::duration time, const std::string& server)
+/// The time that connecting may take, in words that are the same each time: whoever tries again and
+/// again reports a cause only when it changes.
+std::string words_for(clock::duration limit, std::size_t attempts)
 {
-    const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
-    return {
-        errc::connect_timed_out,
-        server + " did not answer within " + std::to_string(limit) + " ms of connecting"};
+    const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+    return (attempts > 1 ? "its share of " : "") + std::to_string(time) + " ms";
+}
+
+error timed_out(const std::string& limit, const std::string& server)
+{
+    return {errc::connect_timed_out, server + " did not answer within " + limit + " of connecting"};
 }
 
 struct connected
@@ -153,19 +158,19 @@ struct connected
     descriptor socket;
 };
 
-/// One attempt. Throws errc::connect_failed or errc::connect_timed_out.
+/// One attempt. `limit`: what the deadline comes from, for whoever reads that it has passed. Throws
+/// errc::connect_failed or errc::connect_timed_out.
 asio::awaitable<connected> connect_once(
-    asio::any_io_executor blocking, conninfo info, clock::time_point deadline)
+    asio::any_io_executor blocking, conninfo info, clock::time_point deadline, std::string limit)
 {
     const auto executor = co_await asio::this_coro::executor;
-    const auto begun = clock::now();
     const auto a = std::make_shared<attempt>();
     a->info = std::move(info);
     asio::steady_timer timer{executor, deadline};
 
     std::function<void()> start = [a] { a->start(); };
     const bool started = co_await run_blocking(blocking, std::move(start), deadline);
-    if (!started) throw timed_out(clock::now() - begun, "the server");
+    if (!started) throw timed_out(limit, "the server");
     const std::string server = server_at(a->pg->get());
     if (PQstatus(a->pg->get()) == CONNECTION_BAD) a->next = PGRES_POLLING_FAILED;
     while (a->next != PGRES_POLLING_OK) {
@@ -184,11 +189,11 @@ asio::awaitable<connected> connect_once(
             const auto& [order, ready, expired] = outcome;
             const error_code ended = order[0] == 0 ? ready : expired;
             if (ended) throw boost::system::system_error{ended};
-            if (order[0] == 1) throw timed_out(clock::now() - begun, server);
+            if (order[0] == 1) throw timed_out(limit, server);
         }
         std::function<void()> poll = [a] { a->poll(); };
         const bool polled = co_await run_blocking(blocking, std::move(poll), deadline);
-        if (!polled) throw timed_out(clock::now() - begun, server);
+        if (!polled) throw timed_out(limit, server);
     }
     PQsetErrorVerbosity(a->pg->get(), PQERRORS_DEFAULT);
     descriptor socket = duplicate_socket(executor, a->pg->get());
@@ -243,13 +248,14 @@ asio::awaitable<connection::session::pointer> connection::session::connect(
     asio::any_io_executor blocking = options.blocking_executor();
     if (!blocking) blocking = blocking_executor_of(executor);
     const auto deadline = clock::now() + options.connect_timeout();
+    const std::string limit = words_for(options.connect_timeout(), attempts.size());
     std::vector<error> failures;
     for (std::size_t i = 0; i < attempts.size(); ++i) {
         const auto left = deadline - clock::now();
         const auto share = left / static_cast<clock::rep>(attempts.size() - i);
         try {
-            connected c =
-                co_await connect_once(blocking, std::move(attempts[i]), clock::now() + share);
+            connected c = co_await connect_once(
+                blocking, std::move(attempts[i]), clock::now() + share, limit);
             check_server(c.pg->get());
             prepare_session(c.pg->get());
             co_return std::make_shared<session>(

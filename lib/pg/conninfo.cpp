@@ -74,10 +74,6 @@ std::vector<keywords> single_hosts(const keywords& named)
     return hosts;
 }
 
-} // namespace
-
-namespace {
-
 std::string text_or_empty(const char* text)
 {
     return text ? text : "";

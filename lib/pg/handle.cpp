@@ -35,6 +35,12 @@ diagnostics read_diagnostics(const PGresult* result)
     return d;
 }
 
+bool is_copy(const result_pointer& r) noexcept
+{
+    const ExecStatusType status = PQresultStatus(r.get());
+    return status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH;
+}
+
 std::string one_line(const char* text)
 {
     std::string_view rest = text ? text : "";

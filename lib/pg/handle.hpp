@@ -21,6 +21,10 @@ using result_pointer = std::unique_ptr<PGresult, result_deleter>;
 /// What the server said in a result, field by field.
 diagnostics read_diagnostics(const PGresult* result);
 
+/// True for a result that stands for the data of COPY: it comes again and again until that is taken,
+/// or given.
+bool is_copy(const result_pointer& r) noexcept;
+
 /// Text of libpq without the line breaks it ends with; inner ones become spaces.
 std::string one_line(const char* text);
 

@@ -216,7 +216,10 @@ asio::awaitable<std::vector<applied_migration>> migrator::alone(
     }
     try {
         if (locked && session.usable()) co_await unlock(session);
-    } catch (const error&) { // the end of the session releases the lock, too
+    } catch (...) {
+        // A cancellation refuses everything that is awaited after it, this too. The end of the
+        // session releases the lock as well.
+        session.close();
         if (!failure) failure = std::current_exception();
     }
     session.response_timeout(limit);

@@ -1,16 +1,23 @@
 // Brings a session back whose operation was given up half way: does what `salvage` says.
 #include <pg/session.hpp>
 
-#include <boost/asio/this_coro.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 namespace perdure::pg {
 
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
+using descriptor = asio::posix::stream_descriptor;
 
 namespace {
 
@@ -112,7 +119,7 @@ asio::awaitable<salvage::outcome> connection::session::perform(
             co_return outcome::done;
         case action::cancel: {
             limit_ = limit;
-            const bool sent = co_await cancel_backend(limit);
+            const bool sent = co_await cancel_unless_closed(limit);
             co_return sent ? outcome::done : outcome::failed;
         }
         case action::drain: co_await drain(); co_return outcome::done;
@@ -149,16 +156,37 @@ asio::awaitable<void> connection::session::drain()
         // A statement's results end with one that is nothing; a second one means that none is due.
         if (!answer && (nothing_before || socket_gone()))
             throw lost_error(errc::connection_lost, last_words());
+        if (is_copy(answer)) throw lost_error(errc::connection_lost, last_words());
         nothing_before = !answer;
     }
     if (socket_gone() || server_said_goodbye())
         throw lost_error(errc::connection_lost, last_words());
 }
 
+/// `cancel_backend`, but no longer than this session is there: what waits for another connection
+/// would not notice that this one is closed.
+asio::awaitable<bool> connection::session::cancel_unless_closed(clock::time_point limit)
+{
+    auto either = asio::experimental::make_parallel_group(
+        asio::co_spawn(socket_.get_executor(), cancel_backend(limit), asio::deferred),
+        socket_.async_wait(descriptor::wait_error, asio::deferred));
+    const auto outcome =
+        co_await either.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
+    const auto& [order, failure, sent, interrupted] = outcome;
+    const bool hung_up = order[0] == 1 && !interrupted;
+    if (!handle_ || hung_up) co_return false;
+    if (failure) std::rethrow_exception(failure);
+    co_return sent;
+}
+
 /// Asks this session's server, over a connection of its own, to cancel what this session runs.
 /// True: the server says that it sent the signal.
 asio::awaitable<bool> connection::session::cancel_backend(clock::time_point limit)
 {
+    // A coroutine that is cancelled before it was ever suspended would end the executor's run with
+    // an exception.
+    co_await asio::post(asio::use_awaitable);
+    if (!handle_) co_return false;
     PGconn* pg = handle_->get();
     const int pid = PQbackendPID(pg);
     const bool cannot_commit = stake_ == stake::open_transaction;

@@ -106,11 +106,14 @@ private:
     void read_answer(const command& c, result_pointer answer, pipeline_reader& reader);
     boost::asio::awaitable<void> roll_back();
     boost::asio::awaitable<diagnostics> run_command(const char* sql);
+
+    // Several statements in one text: script.cpp.
     boost::asio::awaitable<diagnostics> run_script(std::string sql);
 
     // Bringing it back: recover.cpp.
     boost::asio::awaitable<salvage::outcome> perform(salvage::action what, clock::time_point limit);
     boost::asio::awaitable<void> drain();
+    boost::asio::awaitable<bool> cancel_unless_closed(clock::time_point limit);
     boost::asio::awaitable<bool> cancel_backend(clock::time_point limit);
     void abandon() noexcept;
 

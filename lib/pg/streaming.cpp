@@ -49,6 +49,7 @@ asio::awaitable<result> connection::session::streaming::next(std::shared_ptr<str
     if (self->done()) co_return result{};
     try {
         co_await refuse_if_cancelled();
+        if (!self->session_->handle_) self->session_->throw_unusable(); // closed meanwhile
         if (!self->pending_) self->pending_ = co_await self->session_->next_result();
         if (is_row(self->pending_)) co_return self->gather();
         co_await self->finish();

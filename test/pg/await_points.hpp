@@ -109,6 +109,8 @@ struct interrupted_operation
     /// What must hold after it was interrupted; `succeeded`: that came too late.
     std::function<void(world&, interruption how, bool succeeded)> check;
     std::size_t bytes_a_step = 5; ///< Of the server's answers.
+    /// Whether it goes on by itself when all wait for time to pass. If not, it is over then.
+    bool takes_time = false;
 };
 
 inline std::size_t open_descriptors()
@@ -167,7 +169,10 @@ inline bool interrupt(const interrupted_operation& o, interruption how, std::siz
             }));
     while (!running->begun) w.step();
     std::size_t steps = 0;
-    while (steps < n && !running->done && w.step()) ++steps;
+    const auto step = [&] {
+        return w.step() || (o.takes_time && w.io.run_one_for(std::chrono::seconds{10}) > 0);
+    };
+    while (steps < n && !running->done && step()) ++steps;
     if (how == interruption::destroyed) return steps == n;
 
     if (how == interruption::cancelled)

@@ -11,6 +11,9 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <thread>
+
 using namespace perdure;
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
@@ -212,6 +215,44 @@ TEST_CASE("a network that drops everything is noticed by the safety statement, a
         line.thaw();
         co_await test::wait_until([&] { return r.gaps == 2; });
         co_await stop(r);
+    });
+}
+
+TEST_CASE("a server that never answers is reported once, however long each attempt takes")
+{
+    std::atomic<int> attempts = 0;
+    test::fake_server silent{[&](auto& client) {
+        ++attempts;
+        test::fake_server::listen_until_closed(client);
+    }};
+    asio::io_context io{1};
+    pg::connection_options connection{silent.dsn()};
+    recorder one{io, pg::listener_options{connection.connect_timeout(50ms)}};
+    const std::string port = silent.dsn().substr(silent.dsn().find("port="));
+    pg::connection_options several{"host=127.0.0.1,127.0.0.1 " + port};
+    recorder both{io, pg::listener_options{several.connect_timeout(100ms)}};
+    test::run(io, [&]() -> asio::awaitable<void> {
+        one.start();
+        for (int i = 1; i <= 3; ++i) {
+            co_await test::wait_until([&] { return attempts == i; });
+            std::this_thread::sleep_for(100ms * i); // a stall of the whole program
+        }
+        co_await test::wait_until([&] { return attempts == 4; });
+        REQUIRE(one.down.size() == 1);
+        CHECK(one.down[0].code() == pg::errc::connect_timed_out);
+        CHECK(contains(one.down[0].what(), "did not answer within 50 ms of connecting"));
+        co_await stop(one);
+
+        attempts = 0;
+        both.start();
+        for (int i = 1; i <= 6; ++i) {
+            co_await test::wait_until([&] { return attempts == i; });
+            std::this_thread::sleep_for(10ms * i);
+        }
+        co_await test::wait_until([&] { return attempts == 7; });
+        REQUIRE(both.down.size() == 1);
+        CHECK(contains(both.down[0].what(), "within its share of 100 ms of connecting"));
+        co_await stop(both);
     });
 }
 

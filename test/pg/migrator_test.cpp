@@ -3,6 +3,10 @@
 #include <perdure/pg/identifier.hpp>
 #include <perdure/pg/migrator.hpp>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/error.hpp>
+
 #include <doctest/doctest.h>
 
 using namespace perdure;
@@ -298,6 +302,49 @@ TEST_CASE("who waits too long for another migration is told so")
         const pg::error e = co_await test::failure_of(m.up(c));
         CHECK(e.code() == pg::errc::migration_busy);
         CHECK(contains(e.what(), schema));
+    });
+}
+
+TEST_CASE("a migration that is cancelled leaves neither lock nor limit behind")
+{
+    asio::io_context io{1};
+    const std::string schema = unique_schema();
+    const files contended{
+        {"0001_tables.up.sql", tables_up},
+        {"0002_more.up.sql", "set local lock_timeout = '10ms'; alter table {schema}.a add b int;"}};
+    test::run(io, [&]() -> asio::awaitable<void> {
+        pg::connection holder = co_await test::connect();
+        pg::connection c = co_await test::connect();
+        const pg::migrator before{first, schema, "1"};
+        co_await before.up(c);
+        co_await holder.execute_script(
+            pg::substitute_schema("begin; lock table {schema}.a", schema));
+
+        const pg::migrator m = pg::migrator{contended, schema, "1"}.lock_timeout(10s);
+        asio::cancellation_signal cancel;
+        std::optional<boost::system::error_code> ended;
+        asio::co_spawn(
+            io, m.up(c),
+            asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr e, auto) {
+                ended.emplace();
+                try {
+                    if (e) std::rethrow_exception(e);
+                } catch (const boost::system::system_error& failure) {
+                    ended = failure.code();
+                }
+            }));
+        co_await test::wait_until([&] { return !c.clean(); });
+        co_await test::wait_until([&] { return c.clean(); }); // it pauses between two tries
+        cancel.emit(asio::cancellation_type::terminal);
+        co_await test::wait_until([&] { return ended.has_value(); });
+        CHECK(*ended == asio::error::operation_aborted);
+        CHECK(!c.usable());
+        CHECK(c.response_timeout() == test::test_connection().response_timeout());
+
+        co_await holder.execute_script("rollback");
+        pg::connection other = co_await test::connect();
+        const auto applied = co_await m.up(other);
+        CHECK(applied.size() == 1);
     });
 }
 

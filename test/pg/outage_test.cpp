@@ -7,7 +7,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <future>
+#include <ranges>
 
 using namespace perdure;
 using namespace std::chrono_literals;
@@ -20,16 +23,27 @@ namespace {
 constexpr int writers = 4;
 constexpr std::size_t some = 50; // operations
 
+/// How long a silence is taken for a fault. Where none is meant to be, no stall of a loaded machine
+/// may be taken for one.
+constexpr std::chrono::milliseconds patience = 5s;
+constexpr std::chrono::milliseconds impatience = 500ms;
+
+/// For a server that does not crash: what it writes need not wait for its disk.
+const std::string without_disk = "-c synchronous_commit=off";
+
 /// Traffic between `dsn`, which faults concern, and the server that `control` names.
-traffic traffic_over(asio::io_context& io, const std::string& dsn, const std::string& control)
+traffic traffic_over(
+    asio::io_context& io, const std::string& dsn, const std::string& control,
+    std::string settings = without_disk, std::chrono::milliseconds limit = patience)
 {
     // What a client left half way must not hold its locks for longer than the test lasts.
-    pg::connection_options faulty{dsn + " options='-c idle_in_transaction_session_timeout=500'"};
-    faulty.connect_timeout(500ms).response_timeout(500ms);
+    settings += " -c idle_in_transaction_session_timeout=" + std::to_string(limit.count());
+    pg::connection_options faulty{dsn + " options='" + settings + "'"};
+    faulty.connect_timeout(limit).response_timeout(limit);
     pg::pool_options pool{faulty};
-    pool.size(writers).acquire_timeout(1s);
+    pool.size(writers).acquire_timeout(2 * limit);
     pg::listener_options listener{faulty};
-    listener.liveness_interval(300ms).response_timeout(500ms);
+    listener.liveness_interval(300ms).response_timeout(limit);
     return traffic{io, pg::connection_options{control}, pool, listener};
 }
 
@@ -41,12 +55,39 @@ asio::awaitable<void> elsewhere(std::function<void()> blocking)
     done.get();
 }
 
-/// True if one of the failures has this code and this text in it.
-bool has(const std::vector<pg::error>& failures, pg::errc code, std::string_view text)
+/// What is reported from now on: no round of a test is to be content with what an earlier one saw.
+class reports
 {
-    return std::ranges::any_of(
-        failures, [&](const pg::error& e) { return e.code() == code && contains(e.what(), text); });
-}
+public:
+    explicit reports(const traffic& t)
+        : traffic_{t}, down_before_{t.down.size()}, failures_before_{t.failures.size()}
+    {}
+
+    /// How many times the listener reported this code with this text.
+    std::ptrdiff_t down(pg::errc code, std::string_view text) const
+    {
+        return count(traffic_.down, down_before_, code, text);
+    }
+
+    /// How many times writers met this code with this text.
+    std::ptrdiff_t failed(pg::errc code, std::string_view text) const
+    {
+        return count(traffic_.failures, failures_before_, code, text);
+    }
+
+private:
+    static std::ptrdiff_t count(
+        const std::vector<pg::error>& all, std::size_t before, pg::errc code, std::string_view text)
+    {
+        return std::ranges::count_if(all | std::views::drop(before), [&](const pg::error& e) {
+            return e.code() == code && contains(e.what(), text);
+        });
+    }
+
+    const traffic& traffic_;
+    std::size_t down_before_;
+    std::size_t failures_before_;
+};
 
 /// A server that is stopped and started under traffic.
 void restart(dev::stop_mode mode)
@@ -54,23 +95,24 @@ void restart(dev::stop_mode mode)
     // Only processes are killed, so nothing needs a disk; a server that recovers flushes all it has.
     dev::server own{dev::server_options{}.setting("fsync", "off")};
     asio::io_context io{1};
-    traffic t = traffic_over(io, own.dsn(), own.dsn());
+    traffic t = traffic_over(io, own.dsn(), own.dsn(), "");
     const auto work_on = [&]() -> asio::awaitable<void> {
         t.start(writers);
-        for (int round = 1; round <= 3; ++round) {
-            co_await t.go_on(round, some);
+        for (int round = 0; round < 3; ++round) {
+            co_await t.go_on(some);
+            const reports now{t};
             co_await elsewhere([&] { own.stop(mode); });
             co_await test::wait_until([&] {
-                return has(t.down, pg::errc::connect_failed, "No such file") &&
-                       has(t.failures, pg::errc::connect_failed, "No such file");
+                return now.down(pg::errc::connect_failed, "No such file") > 0 &&
+                       now.failed(pg::errc::connect_failed, "No such file") > 0;
             });
             co_await elsewhere([&] { own.start(); });
         }
-        co_await t.go_on(4, some);
+        co_await t.go_on(some);
         co_await t.finish();
     };
     test::run(io, work_on(), 2min);
-    CHECK(t.gaps == 4);
+    CHECK(t.gaps >= 4);
 }
 
 } // namespace
@@ -80,28 +122,27 @@ TEST_CASE("sessions that are terminated lose no operation and do none twice")
     asio::io_context io{1};
     const std::string name = unique_schema();
     traffic t = traffic_over(io, test_dsn() + " application_name=" + name, test_dsn());
+    const reports all{t};
     const pg::statement terminate{
         "select count(pg_terminate_backend(pid, 10000)) from pg_stat_activity "
         "where application_name = $1"};
+    const std::string_view words = "terminating connection due to administrator command [57P01]";
     test::run(io, [&]() -> asio::awaitable<void> {
         pg::connection control = co_await test::connect();
         t.start(writers);
-        for (int round = 1; round <= 10; ++round) {
-            co_await t.go_on(round, some);
+        for (int round = 0; round < 10; ++round) {
+            co_await t.go_on(some);
+            const reports now{t};
             const pg::result ended = co_await control.execute(terminate, name);
             CHECK(ended.get<std::int64_t>(0, 0) > 1);
+            co_await test::wait_until(
+                [&] { return now.down(pg::errc::connection_lost, words) > 0; });
         }
-        co_await t.go_on(11, some);
+        co_await t.go_on(some);
         co_await t.finish();
     });
-    CHECK(t.gaps == 11);
-    REQUIRE(t.down.size() == 10);
-    for (const pg::error& e : t.down) {
-        CHECK(e.code() == pg::errc::connection_lost);
-        CHECK(e.sqlstate() == "57P01");
-        CHECK(contains(e.what(), "terminating connection due to administrator command"));
-    }
-    CHECK(has(t.failures, pg::errc::commit_unknown, "due to administrator command"));
+    CHECK(t.gaps >= 11);
+    CHECK(all.failed(pg::errc::commit_unknown, words) > 0);
 }
 
 TEST_CASE("a server that is stopped fast and started is found again, nothing lost, nothing twice")
@@ -121,19 +162,23 @@ TEST_CASE("a port that refuses for ten seconds is tried again until it does not"
     traffic t = traffic_over(io, line.dsn(), test_dsn());
     test::run(io, [&]() -> asio::awaitable<void> {
         t.start(writers);
-        co_await t.go_on(1, some);
+        co_await t.go_on(some);
+        const reports now{t};
         line.refuse();
         co_await test::pause(10s);
-        CHECK(t.down.size() == 2); // lost, then refused: said once
-        CHECK(has(t.down, pg::errc::connect_failed, "Connection refused"));
-        CHECK(has(t.failures, pg::errc::connect_failed, "Connection refused"));
+        const auto refused = now.down(pg::errc::connect_failed, "Connection refused");
+        CHECK(refused > 0);
+        CHECK(refused < 5); // said once, and not again at each of some fifty attempts
+        CHECK(now.failed(pg::errc::connect_failed, "Connection refused") > 0);
         const auto begun = std::chrono::steady_clock::now();
         line.accept_again();
-        co_await t.go_on(2, some);
-        CHECK(std::chrono::steady_clock::now() - begun < 2s);
+        co_await test::wait_until([&] { return t.listens(); });
+        // A pause is 200 ms at most, and would be 5 s if the server were silent.
+        CHECK(std::chrono::steady_clock::now() - begun < 3s);
+        co_await t.go_on(some);
         co_await t.finish();
     });
-    CHECK(t.gaps == 2);
+    CHECK(t.gaps >= 2);
 }
 
 TEST_CASE("connections that are cut in the middle of anything lose nothing and repeat nothing")
@@ -144,60 +189,70 @@ TEST_CASE("connections that are cut in the middle of anything lose nothing and r
     test::run(io, [&]() -> asio::awaitable<void> {
         t.start(writers);
         for (int round = 0; round < 30; ++round) {
-            co_await t.go_on(1, some / 10);
+            co_await t.go_on(some / 10);
             line.cut();
         }
         for (int round = 0; round < 10; ++round) {
-            co_await t.go_on(1, some / 10);
+            co_await t.go_on(some / 10);
+            const reports now{t};
+            const std::size_t before = line.faults();
             line.arm(round % 2 ? test::fault::before_commit : test::fault::before_commit_answer);
+            co_await test::wait_until([&] { return line.faults() > before; });
+            co_await test::wait_until([&] { return now.failed(pg::errc::commit_unknown, "") > 0; });
         }
-        co_await t.go_on(1, some);
+        co_await t.go_on(some);
         co_await t.finish();
     });
-    CHECK(t.unknown >= 10);
 }
 
 TEST_CASE("connections that fall silent are given up, and new ones go on where they were")
 {
     asio::io_context io{1};
     test::proxy line{test_dsn()};
-    traffic t = traffic_over(io, line.dsn(), test_dsn());
+    traffic t = traffic_over(io, line.dsn(), test_dsn(), without_disk, impatience);
+    const std::string_view words = "did not answer the safety statement within 500 ms";
+    const std::string_view silence = "the server was silent for 500 ms";
     test::run(io, [&]() -> asio::awaitable<void> {
         t.start(writers);
-        co_await t.go_on(1, some);
-        line.silence();
-        co_await t.go_on(2, some);
-        line.vanish();
-        co_await t.go_on(3, some);
+        for (const bool closed_behind : {false, true}) {
+            co_await t.go_on(some);
+            const reports now{t};
+            if (closed_behind)
+                line.vanish();
+            else
+                line.silence();
+            co_await test::wait_until([&] {
+                return now.down(pg::errc::connect_timed_out, words) > 0 &&
+                       now.failed(pg::errc::commit_unknown, silence) > 0;
+            });
+        }
+        co_await t.go_on(some);
         co_await t.finish();
     });
-    REQUIRE(t.down.size() == 2);
-    for (const pg::error& e : t.down)
-        CHECK(contains(e.what(), "did not answer the safety statement within 500 ms"));
-    CHECK(has(t.failures, pg::errc::commit_unknown, "the server was silent for 500 ms"));
 }
 
 TEST_CASE("a network that drops everything for a while and heals is waited for")
 {
     asio::io_context io{1};
     test::proxy line{test_dsn()};
-    traffic t = traffic_over(io, line.dsn(), test_dsn());
+    traffic t = traffic_over(io, line.dsn(), test_dsn(), without_disk, impatience);
+    const std::string_view silence = "the server was silent for 500 ms";
     test::run(io, [&]() -> asio::awaitable<void> {
         t.start(writers);
-        for (int round = 1; round <= 2; ++round) {
-            co_await t.go_on(round, some);
+        for (int round = 0; round < 2; ++round) {
+            co_await t.go_on(some);
+            const reports now{t};
             line.freeze();
             co_await test::wait_until([&] {
-                return t.down.size() == 2 * static_cast<std::size_t>(round) &&
-                       has(t.failures, pg::errc::connect_timed_out, "within 500 ms");
+                return now.down(pg::errc::connect_timed_out, "of connecting") > 0 &&
+                       now.failed(pg::errc::connect_timed_out, "of connecting") > 0 &&
+                       now.failed(pg::errc::commit_unknown, silence) > 0;
             });
             line.thaw();
         }
-        co_await t.go_on(3, some);
+        co_await t.go_on(some);
         co_await t.finish();
     });
-    CHECK(has(t.down, pg::errc::connect_timed_out, "of connecting"));
-    CHECK(has(t.failures, pg::errc::commit_unknown, "the server was silent for 500 ms"));
 }
 
 TEST_CASE("a server that says a byte at a time is understood")
@@ -208,7 +263,7 @@ TEST_CASE("a server that says a byte at a time is understood")
     traffic t = traffic_over(io, line.dsn(), test_dsn());
     test::run(io, [&]() -> asio::awaitable<void> {
         t.start(writers);
-        co_await t.go_on(1, some);
+        co_await t.go_on(some);
         co_await t.finish();
     });
     CHECK(t.failures.empty());

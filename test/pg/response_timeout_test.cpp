@@ -15,9 +15,10 @@ namespace {
 
 const pg::statement sleep_for{"select pg_sleep($1)"};
 
+/// With a limit that a server on a loaded machine does not reach.
 pg::connection_options impatient(std::string dsn)
 {
-    return pg::connection_options{std::move(dsn)}.response_timeout(50ms);
+    return pg::connection_options{std::move(dsn)}.response_timeout(1s);
 }
 
 } // namespace
@@ -32,8 +33,9 @@ TEST_CASE("a server that falls silent is given up with an error of its own")
         const pg::error e = co_await test::failure_of(c.execute(sleep_for, 0.0));
         CHECK(e.code() == pg::errc::response_timed_out);
         CHECK(
-            std::string{e.what()} == "the server was silent for 50 ms while an answer was due; the "
-                                     "connection was dropped");
+            std::string{e.what()} ==
+            "the server was silent for 1000 ms while an answer was due; the "
+            "connection was dropped");
         CHECK(!c.usable());
         CHECK(!c.recoverable());
     });
@@ -50,7 +52,7 @@ TEST_CASE("a commit that the server is silent about is unknown")
         p.commit();
         const pg::error e = co_await test::failure_of(c.run(std::move(p)));
         CHECK(e.code() == pg::errc::commit_unknown);
-        CHECK(contains(e.what(), "the server was silent for 50 ms"));
+        CHECK(contains(e.what(), "the server was silent for 1000 ms"));
         CHECK(!c.usable());
     });
 }
@@ -72,7 +74,7 @@ TEST_CASE("a server that goes on answering is not silent, however long it takes"
     test::run([]() -> asio::awaitable<void> {
         pg::connection c = co_await pg::connection::connect(impatient(test_dsn()));
         co_await c.execute_script("do $$ begin for i in 1 .. 20 loop\n"
-                                  "perform pg_sleep(0.01); raise notice 'still here';\n"
+                                  "perform pg_sleep(0.1); raise notice 'still here';\n"
                                   "end loop; end $$");
         CHECK(c.usable());
     });

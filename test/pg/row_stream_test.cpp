@@ -13,12 +13,13 @@
 
 #include <algorithm>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define PERDURE_ADDRESS_SANITIZER 1
+// A sanitizer has an allocator of its own, of which the C library knows nothing.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PERDURE_SANITIZER 1
 #elif defined(__has_feature)
-#define PERDURE_ADDRESS_SANITIZER __has_feature(address_sanitizer)
+#define PERDURE_SANITIZER (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer))
 #endif
-#if PERDURE_ADDRESS_SANITIZER
+#if PERDURE_SANITIZER
 #include <sanitizer/allocator_interface.h>
 #else
 #include <malloc.h>
@@ -39,7 +40,7 @@ const pg::statement endless{"select generate_series(1, 1000000000)"};
 /// Bytes that are allocated.
 std::size_t allocated()
 {
-#if PERDURE_ADDRESS_SANITIZER
+#if PERDURE_SANITIZER
     return __sanitizer_get_current_allocated_bytes();
 #else
     return mallinfo2().uordblks;
@@ -303,6 +304,32 @@ TEST_CASE("a stream whose prepared statement became stale is prepared anew unnot
             CHECK(total == 55);
             co_await c.execute_script("deallocate all");
         }
+    });
+}
+
+TEST_CASE("a stream whose connection was closed or given back is at its end, and says so")
+{
+    asio::io_context io{1};
+    pg::pool pool{io.get_executor(), test_pool(1)};
+    test::run(io, [&]() -> asio::awaitable<void> {
+        for (const bool begun : {false, true}) {
+            for (const bool released : {false, true}) {
+                pg::pooled_connection c = co_await pool.acquire();
+                pg::row_stream rows = co_await c->stream(endless);
+                if (begun) co_await rows.next();
+                if (released)
+                    c.release();
+                else
+                    c->close();
+                CHECK(!rows.done());
+                const pg::error e = co_await test::failure_of(rows.next());
+                CHECK(e.code() == pg::errc::closed);
+                CHECK(rows.done());
+                const pg::result after = co_await rows.next();
+                CHECK(after.empty());
+            }
+        }
+        CHECK(pool.size() == 0);
     });
 }
 

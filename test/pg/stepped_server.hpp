@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -26,7 +27,8 @@ namespace perdure::test {
 /// Speaks as much of the protocol as `pg/` uses. It knows transactions, LISTEN and NOTIFY; a
 /// statement that begins with `fail` fails; `answer` tells what others return, else those that
 /// begin with `select` or `next` return one row of one text, the statement itself, and `many` ten
-/// of them. A Unix socket carries it: what one side has sent the other has.
+/// of them; one that begins with `wait` is answered when pg_cancel_backend is asked to cancel it. A
+/// Unix socket carries it: what one side has sent the other has.
 class stepped_server
 {
 public:
@@ -108,6 +110,12 @@ public:
     /// Clients that have not hung up.
     std::size_t sessions() const noexcept { return sessions_.size(); }
 
+    /// Clients whose statement waits to be cancelled.
+    std::size_t waiting() const noexcept
+    {
+        return static_cast<std::size_t>(std::ranges::count(sessions_, true, &session::waiting));
+    }
+
     /// Statements that began with `next` and met an open transaction.
     std::size_t met_transaction() const noexcept { return met_transaction_; }
 
@@ -122,6 +130,7 @@ private:
         bool started = false;
         bool over = false;
         bool skipping = false; ///< After an error, until Sync.
+        bool waiting = false;  ///< To be cancelled; does nothing else until then.
         char transaction = 'I';
         std::string in;
         std::string out;
@@ -172,11 +181,18 @@ private:
         if (count == 0) s.over = true;
         if (count <= 0) return false;
         s.in.append(buffer.data(), static_cast<std::size_t>(count));
-        for (;;) {
+        work(s);
+        return true;
+    }
+
+    /// Does what it was sent, as far as that has come and nothing waits.
+    void work(session& s)
+    {
+        while (!s.waiting) {
             const std::size_t head = s.started ? 1 : 0;
-            if (s.in.size() < head + 4) return true;
+            if (s.in.size() < head + 4) return;
             const std::size_t size = head + read_number(s.in, head);
-            if (s.in.size() < size) return true;
+            if (s.in.size() < size) return;
             const std::string message = s.in.substr(0, size);
             s.in.erase(0, size);
             if (s.started)
@@ -267,17 +283,36 @@ private:
         s.out += fake_server::message('T', columns);
     }
 
-    /// False if it failed.
+    static void fail(session& s, std::string_view sqlstate, std::string_view words)
+    {
+        if (s.transaction == 'T') s.transaction = 'E';
+        s.skipping = true;
+        s.out += fake_server::message(
+            'E', text("SERROR") + text("VERROR") + "C" + text(sqlstate) + "M" + text(words) +
+                     std::string(1, '\0'));
+    }
+
+    void cancel(std::int32_t pid)
+    {
+        for (session& s : sessions_) {
+            if (s.pid != pid || !s.waiting) continue;
+            s.waiting = false;
+            fail(s, "57014", "it was cancelled");
+            work(s);
+        }
+    }
+
+    /// False if it failed, or waits.
     bool execute(session& s, const std::string& sql)
     {
         if (sql.starts_with("next") && s.transaction != 'I') ++met_transaction_;
         const bool ends = sql.starts_with("commit") || sql.starts_with("rollback");
         if (sql.starts_with("fail") || (s.transaction == 'E' && !ends)) {
-            if (s.transaction == 'T') s.transaction = 'E';
-            s.skipping = true;
-            s.out += fake_server::message(
-                'E', text("SERROR") + text("VERROR") + text("C22012") + text("Mit failed") +
-                         std::string(1, '\0'));
+            fail(s, "22012", "it failed");
+            return false;
+        }
+        if (sql.starts_with("wait")) {
+            s.waiting = true;
             return false;
         }
         std::string tag = "SELECT 1";
@@ -294,6 +329,8 @@ private:
             tag = "LISTEN";
         } else if (sql.find("pg_notify") != std::string::npos) {
             s.notifications += notification(s.arguments.at(0), s.arguments.at(1));
+        } else if (sql.find("pg_cancel_backend") != std::string::npos) {
+            cancel(static_cast<std::int32_t>(read_number(s.arguments.at(0), 0)));
         }
         const std::vector<value> row = row_of(sql);
         if (!row.empty()) {

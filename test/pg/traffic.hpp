@@ -61,13 +61,11 @@ public:
         for (int i = 0; i < writers; ++i) spawn(write(std::to_string(i) + "-"));
     }
 
-    /// Waits until the listener has reported this many gaps in all and is up, and then until this
-    /// many more operations were confirmed to their writers.
-    boost::asio::awaitable<void> go_on(int gaps_so_far, std::size_t more)
+    /// Waits until the listener is up, and then until this many more operations were confirmed to
+    /// their writers.
+    boost::asio::awaitable<void> go_on(std::size_t more)
     {
-        co_await wait_until([this, gaps_so_far] {
-            return ended_early_ || (listener_.up() && gaps >= gaps_so_far);
-        });
+        co_await wait_until([this] { return ended_early_ || listener_.up(); });
         const std::size_t enough = confirmed_.size() + more;
         co_await wait_until([this, enough] { return ended_early_ || confirmed_.size() >= enough; });
         REQUIRE(!ended_early_);
@@ -97,6 +95,7 @@ public:
     }
 
     pg::pool& pool() noexcept { return pool_; }
+    bool listens() const noexcept { return listener_.up(); }
 
     std::vector<pg::error> down;     ///< What the listener reported.
     std::vector<pg::error> failures; ///< What the writers met.
