@@ -64,7 +64,8 @@ void announcement::add_activity_queue(std::string_view queue, std::optional<time
 
 bool announcement::empty() const noexcept
 {
-    return workflow_queues.empty() && activity_queues.empty() && finished.empty() && !everything;
+    return workflow_queues.empty() && activity_queues.empty() && request_queues.empty() &&
+           finished.empty() && !everything;
 }
 
 std::string encode(const announcement& what)
@@ -75,6 +76,7 @@ std::string encode(const announcement& what)
     } else {
         write(out, "w", what.workflow_queues);
         write(out, "a", what.activity_queues);
+        write(out, "r", what.request_queues);
         if (!what.finished.empty()) {
             json::array& keys = out["f"].emplace_array();
             for (const instance_key key : what.finished)
@@ -101,6 +103,7 @@ std::optional<announcement> decode_announcement(std::string_view text)
         const json::object& from = parsed.as_object();
         read(from, "w", what.workflow_queues);
         read(from, "a", what.activity_queues);
+        read(from, "r", what.request_queues);
         if (const json::value* const finished = from.if_contains("f"))
             for (const json::value& key : finished->as_array())
                 what.finished.push_back(static_cast<instance_key>(key.as_int64()));

@@ -25,6 +25,15 @@ delivery::delivery(cancel_request request)
       key{request.key}
 {}
 
+delivery::delivery(stored_request request)
+    : type{request.type},
+      id{std::move(request.id)},
+      name{std::move(request.name)},
+      data{std::move(request.data)},
+      key{request.key},
+      written_as{request.k}
+{}
+
 signal_batch::signal_batch(store_core& core, std::vector<delivery> deliveries)
     : core_{core},
       deliveries_{std::move(deliveries)},
@@ -64,12 +73,18 @@ pg::pipeline signal_batch::build(batch_items items)
     work.begin();
     work.add(core_.sql.durable_settings);
     work.add(core_.sql.lock_signalled, ids);
+    add_check(work, items);
     delivery_ = work.add(core_.sql.deliver_signals, ids, types, names, data, keys);
     work.add(core_.sql.wake_workflow_tasks);
+    add_cleaning(work, items);
     work.commit();
     add_notification(work, items);
     return work;
 }
+
+void signal_batch::add_check(pg::pipeline&, batch_items) {}
+
+void signal_batch::add_cleaning(pg::pipeline&, batch_items) {}
 
 /// Which queues there are to announce, the statement reads itself.
 void signal_batch::add_notification(pg::pipeline& work, batch_items items)

@@ -6,6 +6,7 @@
 #include <store/event_rows.hpp>
 #include <store/release_batch.hpp>
 #include <store/remove_batch.hpp>
+#include <store/request_batch.hpp>
 #include <store/signal_batch.hpp>
 #include <store/store_core.hpp>
 #include <store/workflow_batch.hpp>
@@ -116,11 +117,12 @@ constexpr std::int32_t most_events = 5'000;
 due_queues read_due_queues(const pg::result& rows)
 {
     due_queues read;
-    for (auto [now, activities, queue, visible_at] :
+    for (auto [now, requests, activities, queue, visible_at] :
          rows.rows<
-             timestamp, std::optional<bool>, std::optional<std::string>,
+             timestamp, bool, std::optional<bool>, std::optional<std::string>,
              std::optional<timestamp>>()) {
         read.now = now;
+        read.requests = requests;
         if (queue) read.queues.push_back(due_queue{*activities, std::move(*queue), *visible_at});
     }
     return read;
@@ -253,6 +255,30 @@ asio::awaitable<std::vector<signalled>> store::cancel(std::vector<cancel_request
 {
     std::vector<signalled> outcomes(requests.size());
     co_await cancel(std::move(requests), into(outcomes));
+    co_return outcomes;
+}
+
+asio::awaitable<std::vector<stored_request>> store::read_requests(
+    std::vector<std::string> without, std::int32_t limit, std::int64_t bytes)
+{
+    pg::pipeline work;
+    work.add(core_->sql.lease_settings);
+    work.add(core_->sql.read_requests, without, limit, bytes);
+    const pg::result rows = co_await read_last(core_->pool, std::move(work));
+    co_return request_batch::read(rows);
+}
+
+asio::awaitable<void> store::forward(
+    std::vector<stored_request> requests, answers<forwarded> answers)
+{
+    request_batch batch{*core_, std::move(requests)};
+    co_await run(*core_, batch, std::move(answers));
+}
+
+asio::awaitable<std::vector<forwarded>> store::forward(std::vector<stored_request> requests)
+{
+    std::vector<forwarded> outcomes(requests.size());
+    co_await forward(std::move(requests), into(outcomes));
     co_return outcomes;
 }
 

@@ -71,6 +71,9 @@ inline event make_event(
     return made;
 }
 
+/// For what could be bounded in bytes.
+inline constexpr std::int64_t no_limit = std::int64_t{1} << 40;
+
 /// The text of one of the store's statements.
 inline std::string read_sql(const std::string& name)
 {

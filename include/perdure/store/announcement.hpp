@@ -29,9 +29,10 @@ struct PERDURE_DECL announcement
 {
     std::vector<announced_queue> workflow_queues; ///< each queue at most once
     std::vector<announced_queue> activity_queues; ///< each queue at most once
-    std::vector<instance_key> finished;           ///< instances whose last run ended
-    bool everything = false;                      ///< more than fits: everybody looks
-    std::string from;                             ///< who sends; set by the announcer
+    std::vector<announced_queue> request_queues; ///< of requests; the one that there is has no name
+    std::vector<instance_key> finished;          ///< instances whose last run ended
+    bool everything = false;                     ///< more than fits: everybody looks
+    std::string from;                            ///< who sends; set by the announcer
 
     /// Names a queue of workflow tasks; the earlier of two instants stays.
     void add_workflow_queue(std::string_view queue, std::optional<timestamp> due = {});
@@ -50,11 +51,12 @@ inline constexpr std::size_t maximum_announcement = 7'900;
  *  |---|---|
  *  | `w` | workflow queues: an object of queue → `null` (now) or microseconds since 1970, UTC |
  *  | `a` | activity queues, likewise |
+ *  | `r` | requests that wait to be delivered, likewise: `{"":null}` |
  *  | `f` | an array of the finished instances' keys |
  *  | `e` | `true`: everybody looks; no other member but `s` |
  *  | `s` | who sent it |
  *
- *  The triggers on the task tables write the same. What would be longer than
+ *  The triggers on the tables of tasks and requests write the same. What would be longer than
  *  `maximum_announcement` becomes `e`.
  */
 PERDURE_DECL std::string encode(const announcement& what);

@@ -1,5 +1,5 @@
--- The database's clock, and the earliest visible_at of every queue that has tasks; one row of nulls but for the
--- clock when there is none. Each recursion steps to the next (queue, priority) of
+-- The database's clock, whether there are requests, and the earliest visible_at of every queue that has tasks; one row
+-- of nulls but for the first two when there is none. Each recursion steps to the next (queue, priority) of
 -- the index, so the cost is that of as many index probes as there are pairs.
 with recursive workflow_heads as (
     (
@@ -46,6 +46,16 @@ heads as (
     from activity_heads
     group by queue
 )
-select clock_timestamp(), heads.activities, heads.queue, heads.visible_at
+select
+    clock_timestamp(),
+    (
+        select k
+        from {schema}.requests
+        order by k
+        limit 1
+    ) is not null,
+    heads.activities,
+    heads.queue,
+    heads.visible_at
 from (select) as always
 left join heads on true
