@@ -207,6 +207,7 @@ void engine_core::heed(const store::due_queues& read)
         hub_.due(
             queue.activities ? task_kind::activity : task_kind::workflow, queue.queue,
             queue.visible_at);
+    if (read.requests) hub_.due(task_kind::request, {}, read.now);
     hub_.wake_waiters(); // a finish whose notification was lost is found here
 }
 

@@ -89,6 +89,8 @@ void wake_hub::deliver(const store::announcement& what)
         deliver(task_kind::workflow, queue);
     for (const store::announced_queue& queue : what.activity_queues)
         deliver(task_kind::activity, queue);
+    for (const store::announced_queue& queue : what.request_queues)
+        deliver(task_kind::request, queue);
     for (const store::instance_key instance : what.finished) {
         const auto found = instances_.find(instance);
         if (found == instances_.end()) continue;
@@ -115,7 +117,7 @@ void wake_hub::due(task_kind kind, const std::string& queue, timestamp at)
 
 void wake_hub::wake_everybody()
 {
-    for (auto* map : {&workflow_queues_, &activity_queues_})
+    for (auto* map : {&workflow_queues_, &activity_queues_, &request_queues_})
         for (auto& [queue, list] : *map)
             for (wake_flag* flag : list) flag->raise();
     wake_waiters();
@@ -149,13 +151,23 @@ std::vector<std::string> wake_hub::watched_queues(task_kind kind) const
 
 std::map<std::string, wake_hub::flags, std::less<>>& wake_hub::queues(task_kind kind) noexcept
 {
-    return kind == task_kind::workflow ? workflow_queues_ : activity_queues_;
+    switch (kind) {
+    case task_kind::workflow: return workflow_queues_;
+    case task_kind::activity: return activity_queues_;
+    case task_kind::request: break;
+    }
+    return request_queues_;
 }
 
 const std::map<std::string, wake_hub::flags, std::less<>>& wake_hub::queues(
     task_kind kind) const noexcept
 {
-    return kind == task_kind::workflow ? workflow_queues_ : activity_queues_;
+    switch (kind) {
+    case task_kind::workflow: return workflow_queues_;
+    case task_kind::activity: return activity_queues_;
+    case task_kind::request: break;
+    }
+    return request_queues_;
 }
 
 } // namespace perdure

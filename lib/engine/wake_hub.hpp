@@ -20,11 +20,12 @@
 
 namespace perdure {
 
-/// Which of the two task tables a poller claims from.
+/// Which table a poller looks at.
 enum class task_kind
 {
     workflow,
-    activity
+    activity,
+    request ///< its one queue has no name
 };
 
 /// What the hub knows about the way notifications take.
@@ -116,6 +117,7 @@ private:
     notification_path path_ = notification_path::down;
     std::map<std::string, flags, std::less<>> workflow_queues_;
     std::map<std::string, flags, std::less<>> activity_queues_;
+    std::map<std::string, flags, std::less<>> request_queues_;
     std::map<store::instance_key, flags> instances_;
     std::size_t forget_at_ = 64;
     store::database_clock clock_;
