@@ -68,8 +68,9 @@ asio::awaitable<store::instance_state> state_of(
     co_return std::move(*found);
 }
 
-asio::awaitable<void> send_signal(
-    std::shared_ptr<client_core> client, std::string id, std::string name, payload value)
+store::signal_request checked_signal(
+    const std::shared_ptr<client_core>& client, const std::string& id, std::string name,
+    payload value)
 {
     check_handle(client, id);
     check_name("signal", name);
@@ -81,8 +82,36 @@ asio::awaitable<void> send_signal(
     request.id = id;
     request.name = std::move(name);
     request.data = std::move(value);
+    return request;
+}
+
+asio::awaitable<void> send_signal(
+    std::shared_ptr<client_core> client, std::string id, std::string name, payload value)
+{
+    store::signal_request request = checked_signal(client, id, std::move(name), std::move(value));
     const store::signalled outcome = co_await client->signal(std::move(request));
     check_delivered(outcome, "the signal to", id);
+}
+
+asio::awaitable<void> send_signal_within(
+    std::shared_ptr<client_core> client, pg::transaction* within, std::string id, std::string name,
+    payload value)
+{
+    store::signal_request request = checked_signal(client, id, std::move(name), std::move(value));
+    co_await client->engine().ready();
+    const bool sent = co_await client->engine().store().signal(within, std::move(request));
+    if (!sent) throw_not_found(id, "active instance");
+}
+
+asio::awaitable<void> send_cancel_within(
+    std::shared_ptr<client_core> client, pg::transaction* within, std::string id)
+{
+    check_handle(client, id);
+    co_await client->engine().ready();
+    store::cancel_request request;
+    request.id = id;
+    const bool sent = co_await client->engine().store().cancel(within, std::move(request));
+    if (!sent) throw_not_found(id, "active instance");
 }
 
 asio::awaitable<void> send_cancel(std::shared_ptr<client_core> client, std::string id)
@@ -170,13 +199,9 @@ asio::awaitable<payload> result_of(
     co_return result.data;
 }
 
-} // namespace
-
-client::client(engine& on) : core_{std::make_shared<client_core>(on.core())} {}
-
-asio::awaitable<untyped_instance> client::start_untyped(
-    std::shared_ptr<client_core> core, std::string workflow, std::optional<std::string> id,
-    std::optional<std::string> queue, payload arguments)
+store::new_instance checked_instance(
+    std::string workflow, std::optional<std::string> id, std::optional<std::string> queue,
+    payload arguments)
 {
     store::new_instance instance;
     instance.start_key = draw_key();
@@ -188,15 +213,46 @@ asio::awaitable<untyped_instance> client::start_untyped(
     check_name("workflow", instance.workflow);
     check_name("queue", instance.queue);
     check_payload("the arguments of workflow " + instance.workflow, instance.arguments);
+    return instance;
+}
+
+[[noreturn]] void throw_already_exists(const std::string& id)
+{
+    throw error{
+        errc::already_exists,
+        "an active instance has the id \"" + id + "\": give another id, or get that instance"};
+}
+
+} // namespace
+
+client::client(engine& on) : core_{std::make_shared<client_core>(on.core())} {}
+
+asio::awaitable<untyped_instance> client::start_untyped(
+    std::shared_ptr<client_core> core, std::string workflow, std::optional<std::string> id,
+    std::optional<std::string> queue, payload arguments)
+{
+    store::new_instance instance = checked_instance(
+        std::move(workflow), std::move(id), std::move(queue), std::move(arguments));
     const std::string given = instance.id;
     const store::created made = co_await core->start(std::move(instance));
-    if (made.status == store::created::status::already_exists)
-        throw error{
-            errc::already_exists, "an active instance has the id \"" + given +
-                                      "\": give another id, or get that instance"};
+    if (made.status == store::created::status::already_exists) throw_already_exists(given);
     if (made.status == store::created::status::rejected)
         throw_refused("the instance \"" + given + "\"", made.reason);
     co_return untyped_instance{core, given, made.instance};
+}
+
+asio::awaitable<untyped_instance> client::start_untyped_within(
+    std::shared_ptr<client_core> core, pg::transaction* within, std::string workflow,
+    std::optional<std::string> id, std::optional<std::string> queue, payload arguments)
+{
+    store::new_instance instance = checked_instance(
+        std::move(workflow), std::move(id), std::move(queue), std::move(arguments));
+    co_await core->engine().ready();
+    const std::string given = instance.id;
+    const std::optional<store::instance_key> made =
+        co_await core->engine().store().create(within, std::move(instance));
+    if (!made) throw_already_exists(given);
+    co_return untyped_instance{core, given, *made};
 }
 
 asio::awaitable<std::vector<store::instance_state>> client::list(store::list_request request) const
@@ -230,6 +286,12 @@ asio::awaitable<void> untyped_instance::signal(std::string name, payload value) 
     return send_signal(client_, id_, std::move(name), std::move(value));
 }
 
+asio::awaitable<void> untyped_instance::signal(
+    pg::transaction& within, std::string name, payload value) const
+{
+    return send_signal_within(client_, &within, id_, std::move(name), std::move(value));
+}
+
 asio::awaitable<store::instance_state> untyped_instance::state() const
 {
     return state_of(client_, id_, instance_);
@@ -238,6 +300,11 @@ asio::awaitable<store::instance_state> untyped_instance::state() const
 asio::awaitable<void> untyped_instance::cancel() const
 {
     return send_cancel(client_, id_);
+}
+
+asio::awaitable<void> untyped_instance::cancel(pg::transaction& within) const
+{
+    return send_cancel_within(client_, &within, id_);
 }
 
 asio::awaitable<std::vector<event>> untyped_instance::history(

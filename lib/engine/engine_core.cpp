@@ -2,6 +2,8 @@
 
 #include <perdure/workflow/error.hpp>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -241,6 +243,7 @@ void engine_core::heed(const store::safety_report& read)
         hub_.pollers().found(
             {queue.activities ? task_kind::activity : task_kind::workflow, queue.queue},
             queue.visible_at);
+    if (read.requests) hub_.pollers().found({task_kind::request, {}}, read.now);
     hub_.wake_waiters(); // a finish whose notification was lost is found here
 }
 
@@ -254,12 +257,16 @@ void engine_core::start_announcing()
     if (announcing_ || shut_down_ || !hub_.next_notification()) return;
     announcing_ = true;
     auto self = shared_from_this();
-    asio::co_spawn(executor_, announce(self), [self](std::exception_ptr failure) {
+    auto ended = [self](std::exception_ptr failure) {
         self->announcing_ = false;
         self->raise_told();
-        if (failure)
+        if (failure && !self->announcing_given_up_)
             self->log(log_level::error, "notifying others ended", {{"cause", what_of(failure)}});
-    });
+    };
+    announcing_given_up_ = false;
+    asio::co_spawn(
+        executor_, announce(self),
+        asio::bind_cancellation_slot(announcing_cancel_.slot(), std::move(ended)));
 }
 
 asio::awaitable<void> engine_core::announce(std::shared_ptr<engine_core> self)
@@ -284,6 +291,7 @@ asio::awaitable<void> engine_core::announce(std::shared_ptr<engine_core> self)
 asio::awaitable<void> engine_core::announced(std::chrono::steady_clock::time_point until)
 {
     const auto self = shared_from_this();
+    start_announcing(); // if it was given up before
     const std::uint64_t last = announcements_ + (hub_.next_notification() ? 1 : 0);
     if (announced_ >= last) co_return;
     wake_flag told{executor_};
@@ -292,6 +300,9 @@ asio::awaitable<void> engine_core::announced(std::chrono::steady_clock::time_poi
         told.clear();
         co_await told.wait_until(until);
     }
+    if (announced_ >= last || !announcing_) co_return;
+    announcing_given_up_ = true;
+    announcing_cancel_.emit(asio::cancellation_type::terminal);
 }
 
 std::string what_of(std::exception_ptr exception) noexcept

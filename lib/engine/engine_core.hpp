@@ -10,6 +10,7 @@
 #include <perdure/store/store.hpp>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <chrono>
@@ -69,7 +70,7 @@ public:
 
     /// Returns once others were told of everything that this process has committed so far, or
     /// could not be told.
-    /// \param until when to give up.
+    /// \param until when to give up; nothing of it is under way afterwards.
     boost::asio::awaitable<void> announced(
         std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max());
 
@@ -97,6 +98,8 @@ private:
     wake_hub hub_;
     store::store store_;
     std::shared_ptr<pg::listener> listener_;
+    boost::asio::cancellation_signal announcing_cancel_;
+    bool announcing_given_up_ = false;
     bool announcing_ = false;         // notifications are sent by themselves
     std::uint64_t announcements_ = 0; // that were begun
     std::uint64_t announced_ = 0;     // that were sent, or could not be

@@ -10,11 +10,12 @@
 
 namespace perdure {
 
-/// Which of the two task tables a poller claims from.
+/// Which table a poller looks at.
 enum class task_kind
 {
     workflow,
-    activity
+    activity,
+    request ///< its one queue has no name
 };
 
 struct topic
@@ -28,14 +29,20 @@ struct topic
 /// As announcements name it: `w:eu`.
 inline std::string to_string(const topic& what)
 {
-    return (what.kind == task_kind::workflow ? "w:" : "a:") + what.queue;
+    static constexpr char letters[] = {'w', 'a', 'r'};
+    return std::string{letters[static_cast<int>(what.kind)], ':'} + what.queue;
 }
 
 inline std::optional<topic> parse_topic(std::string_view text)
 {
-    if (text.size() < 2 || text[1] != ':' || (text[0] != 'w' && text[0] != 'a')) return {};
-    return topic{
-        text[0] == 'w' ? task_kind::workflow : task_kind::activity, std::string{text.substr(2)}};
+    if (text.size() < 2 || text[1] != ':') return std::nullopt;
+    const std::string queue{text.substr(2)};
+    switch (text[0]) {
+    case 'w': return topic{task_kind::workflow, queue};
+    case 'a': return topic{task_kind::activity, queue};
+    case 'r': return topic{task_kind::request, queue};
+    default: return std::nullopt;
+    }
 }
 
 /// 32 bits of FNV-1a, the same in every process.

@@ -14,6 +14,8 @@ void for_each_queue(const store::announcement& what, F f)
         f(topic{task_kind::workflow, each.queue}, each.due);
     for (const store::announced_queue& each : what.activity_queues)
         f(topic{task_kind::activity, each.queue}, each.due);
+    for (const store::announced_queue& each : what.request_queues)
+        f(topic{task_kind::request, each.queue}, each.due);
 }
 
 template <class F>

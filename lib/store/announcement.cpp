@@ -128,8 +128,8 @@ void announcement::add(const announcement& other)
 
 bool announcement::empty() const noexcept
 {
-    return workflow_queues.empty() && activity_queues.empty() && finished.empty() &&
-           withdrawn.empty() && !everything;
+    return workflow_queues.empty() && activity_queues.empty() && request_queues.empty() &&
+           finished.empty() && withdrawn.empty() && !everything;
 }
 
 std::string encode(const announcement& what)
@@ -140,6 +140,7 @@ std::string encode(const announcement& what)
     } else {
         write(out, "w", what.workflow_queues);
         write(out, "a", what.activity_queues);
+        write(out, "r", what.request_queues);
         write(out, "f", what.finished);
         write(out, "c", what.withdrawn);
         if (what.id) out["o"] = static_cast<std::int64_t>(*what.id);
@@ -170,6 +171,7 @@ std::optional<announcement> decode_announcement(std::string_view text)
         const json::object& from = parsed.as_object();
         read(from, "w", what.workflow_queues);
         read(from, "a", what.activity_queues);
+        read(from, "r", what.request_queues);
         read(from, "f", what.finished);
         read(from, "c", what.withdrawn);
         what.everything = read(from, "e");

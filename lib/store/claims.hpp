@@ -20,9 +20,10 @@ namespace perdure::store {
 template <class T>
 void read_due(claimed<T>& claim, const pg::result& rows)
 {
-    for (auto [queue, visible_at, now] :
-         rows.rows<std::string, std::optional<timestamp>, timestamp>()) {
+    for (auto [queue, visible_at, now, looked_at] :
+         rows.rows<std::string, std::optional<timestamp>, timestamp, timestamp>()) {
         claim.now = now;
+        claim.looked_at = looked_at;
         if (visible_at && (!claim.next_due || *visible_at < *claim.next_due))
             claim.next_due = visible_at;
         claim.due.push_back({std::move(queue), visible_at});

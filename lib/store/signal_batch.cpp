@@ -25,6 +25,15 @@ delivery::delivery(cancel_request request)
       key{request.key}
 {}
 
+delivery::delivery(stored_request request)
+    : type{request.type},
+      id{std::move(request.id)},
+      name{std::move(request.name)},
+      data{std::move(request.data)},
+      key{request.key},
+      written_as{request.k}
+{}
+
 signal_batch::signal_batch(store_core& core, std::vector<delivery> deliveries)
     : core_{core},
       deliveries_{std::move(deliveries)},
@@ -64,8 +73,10 @@ pg::pipeline signal_batch::build(batch_items items)
     work.begin();
     work.add(core_.sql.durable_settings);
     work.add(core_.sql.lock_signalled, ids);
+    add_check(work, items);
     delivery_ = work.add(core_.sql.deliver_signals, ids, types, names, data, keys);
     work.add(core_.sql.wake_workflow_tasks);
+    add_cleaning(work, items);
     // Which queues there are to announce, the statement reads itself.
     told_as_ = core_.commit(work, {}, [&](pg::pipeline& to, const announcer::rider& rider) {
         to.add(
@@ -74,6 +85,10 @@ pg::pipeline signal_batch::build(batch_items items)
     });
     return work;
 }
+
+void signal_batch::add_check(pg::pipeline&, batch_items) {}
+
+void signal_batch::add_cleaning(pg::pipeline&, batch_items) {}
 
 std::vector<std::size_t> signal_batch::confirmed(
     batch_items items, const pg::pipeline_result& results)

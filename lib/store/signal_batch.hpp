@@ -4,6 +4,7 @@
 #include <store/batch_operation.hpp>
 
 #include <perdure/store/instances.hpp>
+#include <perdure/store/requests.hpp>
 
 #include <perdure/workflow/event.hpp>
 
@@ -18,12 +19,14 @@ struct delivery
 {
     explicit delivery(signal_request signal);
     explicit delivery(cancel_request request);
+    explicit delivery(stored_request request);
 
     event_type type;
     std::string id;
     std::string name;
     payload data;
     boost::uuids::uuid key;
+    request_key written_as{}; ///< what it was written down as; 0 when it was not
 };
 
 /// Each as what is delivered.
@@ -53,9 +56,17 @@ public:
     /// What came of a settled item.
     signalled take(std::size_t item) { return std::move(outcomes_[item]); }
 
-private:
+protected:
+    const delivery& delivery_of(std::size_t item) const { return deliveries_[item]; }
     std::vector<std::string_view> ids_of(batch_items items) const;
 
+    /// Adds what comes behind the lock and before the delivery. Nothing by default.
+    virtual void add_check(pg::pipeline& work, batch_items items);
+
+    /// Adds what belongs into the delivery's transaction. Nothing by default.
+    virtual void add_cleaning(pg::pipeline& work, batch_items items);
+
+private:
     store_core& core_;
     std::vector<delivery> deliveries_;
     std::vector<signalled> outcomes_;

@@ -7,10 +7,13 @@
 namespace perdure::store {
 
 statements::statements(std::string_view schema)
-    : claim_activity_tasks{pg::load_statement(sql::claim_activity_tasks, schema)},
+    : append_request{pg::load_statement(sql::append_request, schema)},
+      claim_activity_tasks{pg::load_statement(sql::claim_activity_tasks, schema)},
       claim_workflow_tasks{pg::load_statement(sql::claim_workflow_tasks, schema)},
+      create_in_transaction{pg::load_statement(sql::create_in_transaction, schema)},
       create_instances{pg::load_statement(sql::create_instances, schema)},
       delete_consumed{pg::load_statement(sql::delete_consumed, schema)},
+      delete_requests{pg::load_statement(sql::delete_requests, schema)},
       deliver_results{pg::load_statement(sql::deliver_results, schema)},
       deliver_signals{pg::load_statement(sql::deliver_signals, schema)},
       drop_results{pg::load_statement(sql::drop_results, schema)},
@@ -19,6 +22,7 @@ statements::statements(std::string_view schema)
       extend_activity_tasks{pg::load_statement(sql::extend_activity_tasks, schema)},
       extend_workflow_tasks{pg::load_statement(sql::extend_workflow_tasks, schema)},
       fence_activity_tasks{pg::load_statement(sql::fence_activity_tasks, schema)},
+      fence_requests{pg::load_statement(sql::fence_requests, schema)},
       fence_workflow_tasks{pg::load_statement(sql::fence_workflow_tasks, schema)},
       find_locked{pg::load_statement(sql::find_locked, schema)},
       insert_activities{pg::load_statement(sql::insert_activities, schema)},
@@ -43,6 +47,7 @@ statements::statements(std::string_view schema)
       read_claimed_inbox{pg::load_statement(sql::read_claimed_inbox, schema)},
       read_claimed_tasks{pg::load_statement(sql::read_claimed_tasks, schema)},
       read_clock{pg::load_statement(sql::read_clock, schema)},
+      read_requests{pg::load_statement(sql::read_requests, schema)},
       read_results{pg::load_statement(sql::read_results, schema)},
       read_settings{pg::load_statement(sql::read_settings, schema)},
       release_workflow_tasks{pg::load_statement(sql::release_workflow_tasks, schema)},

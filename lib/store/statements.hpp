@@ -12,10 +12,13 @@ struct statements
 {
     explicit statements(std::string_view schema);
 
+    pg::statement append_request;
     pg::statement claim_activity_tasks;
     pg::statement claim_workflow_tasks;
+    pg::statement create_in_transaction;
     pg::statement create_instances;
     pg::statement delete_consumed;
+    pg::statement delete_requests;
     pg::statement deliver_results;
     pg::statement deliver_signals;
     pg::statement drop_results;
@@ -24,6 +27,7 @@ struct statements
     pg::statement extend_activity_tasks;
     pg::statement extend_workflow_tasks;
     pg::statement fence_activity_tasks;
+    pg::statement fence_requests;
     pg::statement fence_workflow_tasks;
     pg::statement find_locked;
     pg::statement insert_activities;
@@ -48,6 +52,7 @@ struct statements
     pg::statement read_claimed_inbox;
     pg::statement read_claimed_tasks;
     pg::statement read_clock;
+    pg::statement read_requests;
     pg::statement read_results;
     pg::statement read_settings;
     pg::statement release_workflow_tasks;

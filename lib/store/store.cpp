@@ -6,6 +6,7 @@
 #include <store/event_rows.hpp>
 #include <store/release_batch.hpp>
 #include <store/remove_batch.hpp>
+#include <store/request_batch.hpp>
 #include <store/signal_batch.hpp>
 #include <store/store_core.hpp>
 #include <store/workflow_batch.hpp>
@@ -116,11 +117,13 @@ constexpr std::int32_t most_events = 5'000;
 safety_report read_safety(const pg::result& rows)
 {
     safety_report read;
-    for (auto [now, activities, queue, visible_at, topic, member] :
+    for (auto [now, requests, activities, queue, visible_at, topic, member] :
          rows.rows<
-             timestamp, std::optional<bool>, std::optional<std::string>, std::optional<timestamp>,
-             std::optional<std::int64_t>, std::optional<std::int64_t>>()) {
+             timestamp, std::optional<bool>, std::optional<bool>, std::optional<std::string>,
+             std::optional<timestamp>, std::optional<std::int64_t>,
+             std::optional<std::int64_t>>()) {
         read.now = now;
+        read.requests = read.requests || requests.value_or(false);
         if (queue) read.queues.push_back(due_queue{*activities, std::move(*queue), *visible_at});
         if (topic)
             read.members.push_back(present_member{
@@ -256,6 +259,30 @@ asio::awaitable<std::vector<signalled>> store::cancel(std::vector<cancel_request
 {
     std::vector<signalled> outcomes(requests.size());
     co_await cancel(std::move(requests), into(outcomes));
+    co_return outcomes;
+}
+
+asio::awaitable<std::vector<stored_request>> store::read_requests(
+    std::vector<std::string> without, std::int32_t limit, std::int64_t bytes)
+{
+    pg::pipeline work;
+    work.add(core_->sql.lease_settings);
+    work.add(core_->sql.read_requests, without, limit, bytes);
+    const pg::result rows = co_await read_last(core_->pool, std::move(work));
+    co_return request_batch::read(rows);
+}
+
+asio::awaitable<void> store::forward(
+    std::vector<stored_request> requests, answers<forwarded> answers)
+{
+    request_batch batch{*core_, std::move(requests)};
+    co_await run(*core_, batch, std::move(answers));
+}
+
+asio::awaitable<std::vector<forwarded>> store::forward(std::vector<stored_request> requests)
+{
+    std::vector<forwarded> outcomes(requests.size());
+    co_await forward(std::move(requests), into(outcomes));
     co_return outcomes;
 }
 

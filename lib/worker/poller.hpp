@@ -85,7 +85,8 @@ public:
             const std::size_t count = claimed.tasks.size();
             for (Task& task : claimed.tasks)
                 start_(std::move(task), bounds_.front()->take(), asked);
-            const bool more = count == free && claimed.next_due && *claimed.next_due <= claimed.now;
+            const bool more =
+                count == free && claimed.next_due && *claimed.next_due <= claimed.looked_at;
             if (!more)
                 place_->found_all(count > 0, claimed.due);
             else if (room() == 0)
@@ -116,7 +117,7 @@ private:
     time_point next_look(const store::claimed<Task>& claimed)
     {
         const time_point deadline = engine_->hub().deadline();
-        if (claimed.next_due && *claimed.next_due <= claimed.now)
+        if (claimed.next_due && *claimed.next_due <= claimed.looked_at)
             return std::min(deadline, std::chrono::steady_clock::now() + held_by_another_.next());
         held_by_another_.reset();
         return deadline; // what is due later wakes at its instant

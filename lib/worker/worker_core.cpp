@@ -223,6 +223,7 @@ asio::awaitable<void> worker_core::leave()
     cache_.clear();
     workflow_poller_.reset();
     activity_poller_.reset();
+    request_forwarder_.reset();
     // What was handed back others must hear of before this process ends.
     co_await engine_->announced(leave_until_);
 }
@@ -256,6 +257,7 @@ void worker_core::drain(std::chrono::milliseconds deadline)
              {"activities", std::to_string(activity_slots_->used())}});
     if (workflow_poller_) workflow_poller_->stop();
     if (activity_poller_) activity_poller_->stop();
+    if (request_forwarder_) request_forwarder_->stop();
     progress_.raise();
 }
 
@@ -276,6 +278,12 @@ void worker_core::start_loops()
     leases_ = std::make_shared<lease_keeper>(engine_, options_.lease());
     spawn_loop(leases_->run(task_kind::workflow), nullptr);
     spawn_loop(leases_->run(task_kind::activity), nullptr);
+    request_forwarder_ =
+        std::make_shared<request_forwarder>(engine_, [weak](asio::awaitable<void> delivery) {
+            if (const auto self = weak.lock())
+                self->spawn_task(std::move(delivery), "requests were left to another look");
+        });
+    spawn_loop(request_forwarder_->run(), nullptr);
     if (!workflows_.empty()) {
         workflow_poller_ = std::make_shared<poller<store::workflow_task>>(
             engine_, task_kind::workflow, options_.queues(), std::vector{workflow_slots_},

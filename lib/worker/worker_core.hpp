@@ -6,6 +6,7 @@
 #include <worker/instance_cache.hpp>
 #include <worker/lease_keeper.hpp>
 #include <worker/poller.hpp>
+#include <worker/request_forwarder.hpp>
 #include <worker/slots.hpp>
 
 #include <perdure/worker/worker.hpp>
@@ -93,9 +94,10 @@ private:
     std::shared_ptr<activity_batcher> activity_commits_;
     std::shared_ptr<poller<store::workflow_task>> workflow_poller_;
     std::shared_ptr<poller<store::activity_task>> activity_poller_;
+    std::shared_ptr<request_forwarder> request_forwarder_;
     std::optional<boost::asio::thread_pool> threads_;
     wake_flag progress_;    // raised when a slot is freed or a loop has ended, and by drain
-    std::size_t loops_ = 0; // pollers and those that extend leases
+    std::size_t loops_ = 0; // pollers, the forwarder, and those that extend leases
     std::list<boost::asio::cancellation_signal> loop_cancels_;
     std::list<boost::asio::cancellation_signal> task_cancels_; // of the tasks under way
     std::size_t polling_ = 0;                                  // pollers

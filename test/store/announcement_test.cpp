@@ -12,6 +12,7 @@ TEST_CASE("an announcement survives its encoding")
     what.add_workflow_queue("now");
     what.add_workflow_queue("later", timestamp{std::chrono::microseconds{1'700'000'000'123'456}});
     what.add_activity_queue("quote\"d");
+    what.request_queues.push_back({});
     what.finished = {static_cast<instance_key>(9007199254740993), static_cast<instance_key>(2)};
     what.withdrawn = {static_cast<instance_key>(3)};
     what.from = "me";
@@ -42,6 +43,9 @@ TEST_CASE("an announcement survives its encoding")
     CHECK(read->workflow_queues[1].due == what.workflow_queues[1].due);
     REQUIRE(read->activity_queues.size() == 1);
     CHECK(read->activity_queues[0].queue == "quote\"d");
+    REQUIRE(read->request_queues.size() == 1);
+    CHECK(read->request_queues[0].queue == "");
+    CHECK_FALSE(read->request_queues[0].due);
     CHECK(read->finished == what.finished);
     CHECK_FALSE(read->everything);
     CHECK(read->from == "me");
@@ -94,4 +98,7 @@ TEST_CASE("an announcement is empty until something is worth looking at")
     CHECK(what.empty());
     what.add_activity_queue("q");
     CHECK_FALSE(what.empty());
+    announcement requests;
+    requests.request_queues.push_back({});
+    CHECK_FALSE(requests.empty());
 }

@@ -9,20 +9,6 @@
 using namespace perdure;
 using namespace perdure::store;
 
-namespace {
-
-safety_report ask_safety(
-    workbench& bench, pg::connection& session, const std::vector<std::int32_t>& topics,
-    std::int32_t member)
-{
-    pg::pipeline::item asked = bench.store.safety_statement(topics, member);
-    pg::pipeline one;
-    one.add_encoded(asked.statement, std::move(asked.parameters));
-    return read_safety(bench.wait(session.run(std::move(one)))[0]);
-}
-
-} // namespace
-
 TEST_CASE("claiming with nothing there returns nothing")
 {
     const installation on;
@@ -152,7 +138,7 @@ TEST_CASE("the next due instant is past when another transaction holds the row")
             co_await bench.store.claim_workflow_tasks(workbench::asking("q"));
         CHECK(looked.tasks.empty());
         REQUIRE(looked.next_due);
-        CHECK(*looked.next_due <= looked.now);
+        CHECK(*looked.next_due <= looked.looked_at);
         co_await stranger.execute(on.sql("rollback"));
     });
     CHECK(bench.claim().size() == 1);
@@ -350,16 +336,16 @@ TEST_CASE("the safety statement shows who looks at a topic, and leaves nothing b
     using members = std::set<std::int32_t>;
     constexpr std::int32_t eu = 2'147'480'001;
     constexpr std::int32_t us = 2'147'480'002;
-    ask_safety(bench, first, {eu, us}, 11);
-    ask_safety(bench, second, {eu}, 22);
-    CHECK(looking_at(ask_safety(bench, second, {eu}, 22), eu) == members{11, 22});
-    const safety_report both = ask_safety(bench, second, {eu, us}, 22);
+    bench.safety(first, {eu, us}, 11);
+    bench.safety(second, {eu}, 22);
+    CHECK(looking_at(bench.safety(second, {eu}, 22), eu) == members{11, 22});
+    const safety_report both = bench.safety(second, {eu, us}, 22);
     CHECK(looking_at(both, us) == members{11});
     // Giving a topic up, once, is enough however often it was asked for.
-    ask_safety(bench, first, {us}, 11);
-    CHECK(looking_at(ask_safety(bench, second, {eu, us}, 22), eu) == members{22});
+    bench.safety(first, {us}, 11);
+    CHECK(looking_at(bench.safety(second, {eu, us}, 22), eu) == members{22});
     first = bench.connect(); // the session has ended, and its locks some time later
-    while (looking_at(ask_safety(bench, second, {eu, us}, 22), us) != members{22}) {}
+    while (looking_at(bench.safety(second, {eu, us}, 22), us) != members{22}) {}
     CHECK(both.now > timestamp{});
 }
 
@@ -377,7 +363,7 @@ TEST_CASE("the safety statement reads the earliest instant of every queue")
                   "'2020-01-01 00:00Z' where instance = 2");
     bench.complete(workbench::scheduling(bench.claim_one("a"), 1, "c"));
     pg::connection session = bench.connect();
-    const safety_report read = ask_safety(bench, session, {}, 1);
+    const safety_report read = bench.safety(session, {}, 1);
     std::set<std::pair<bool, std::string>> queues;
     for (const due_queue& each : read.queues) {
         queues.emplace(each.activities, each.queue);

@@ -304,6 +304,41 @@ TEST_CASE("tasks that somebody else frees or moves earlier are announced, an ups
     CHECK(heard[0].everything);
 }
 
+TEST_CASE("requests are announced when they are committed, and what a start makes claimable")
+{
+    const installation on;
+    workbench bench{on};
+    bench.start("one");
+    ear listening{on, bench};
+    bench.run([&]() -> asio::awaitable<void> {
+        by_hand session = co_await by_hand::connect(on);
+        co_await session("begin");
+        co_await session("select {schema}.signal('one', 's') from generate_series(1, 100)");
+        co_await session("select {schema}.cancel('one')");
+        co_await session("rollback");
+        co_await session("begin");
+        co_await session("select {schema}.signal('one', 's') from generate_series(1, 100)");
+        co_await session("select {schema}.cancel('one')");
+        co_await session("commit");
+    });
+    auto heard = listening.heard();
+    REQUIRE(heard.size() == 1); // equal ones of a transaction are one
+    REQUIRE(heard[0].request_queues.size() == 1);
+    CHECK(heard[0].request_queues[0].queue == "");
+    CHECK_FALSE(heard[0].request_queues[0].due);
+    CHECK(heard[0].workflow_queues.empty());
+
+    bench.execute("select {schema}.start('w', queue => 'now')");
+    heard = listening.heard();
+    REQUIRE(heard.size() == 1);
+    CHECK(heard[0].workflow_queues.at(0).queue == "now");
+    CHECK_FALSE(heard[0].workflow_queues[0].due);
+    bench.execute("select {schema}.start('w', queue => 'later', at => '2030-01-01 00:00Z')");
+    heard = listening.heard();
+    REQUIRE(heard.size() == 1);
+    CHECK(heard[0].workflow_queues.at(0).due == timestamp{1'893'456'000s});
+}
+
 TEST_CASE("the store's own transactions do not set the triggers off")
 {
     const installation on;

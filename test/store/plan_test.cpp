@@ -45,18 +45,18 @@ TEST_CASE("a plan that was made while the tables were empty does not read all of
     for (const char* const name :
          {"find_locked", "claim_activity_tasks", "claim_workflow_tasks", "extend_activity_tasks",
           "extend_workflow_tasks", "next_activity_due", "next_workflow_due", "read_claimed_history",
-          "read_claimed_inbox", "read_claimed_tasks"})
+          "read_claimed_inbox", "read_claimed_tasks", "read_requests"})
         check_plan(name, "lease_settings");
     for (const char* const name :
-         {"create_instances",       "delete_consumed",       "deliver_results",
-          "deliver_signals",        "drop_results",          "end_activities",
-          "fence_activity_tasks",   "fence_workflow_tasks",  "lock_instances",
-          "lock_orphans",           "lock_removable",        "lock_signalled",
-          "look_up_created",        "note_problems",         "read_arrived",
-          "release_workflow_tasks", "remove_history",        "remove_instances",
-          "resolve_activity_tasks", "resolve_released",      "resolve_workflow_tasks",
-          "settle_activity_tasks",  "settle_workflow_tasks", "update_instances",
-          "wake_workflow_tasks"})
+         {"create_instances",      "delete_consumed",        "deliver_results",
+          "deliver_signals",       "drop_results",           "end_activities",
+          "delete_requests",       "fence_requests",         "fence_activity_tasks",
+          "fence_workflow_tasks",  "lock_instances",         "lock_orphans",
+          "lock_removable",        "lock_signalled",         "look_up_created",
+          "note_problems",         "read_arrived",           "release_workflow_tasks",
+          "remove_history",        "remove_instances",       "resolve_activity_tasks",
+          "resolve_released",      "resolve_workflow_tasks", "settle_activity_tasks",
+          "settle_workflow_tasks", "update_instances",       "wake_workflow_tasks"})
         check_plan(name, "durable_settings");
     for (const char* const name :
          {"load_history", "look_up_removable", "notify_created", "notify_signalled", "read_results",

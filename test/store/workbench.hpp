@@ -77,6 +77,9 @@ inline event make_event(
     return made;
 }
 
+/// For what could be bounded in bytes.
+inline constexpr std::int64_t no_limit = std::int64_t{1} << 40;
+
 /// The text of one of the store's statements.
 inline std::string read_sql(const std::string& name)
 {
@@ -219,6 +222,17 @@ public:
     }
 
     /// A plain session beside the pool.
+    /// What the safety statement reads on a session that looks at these topics.
+    safety_report safety(
+        pg::connection& session, const std::vector<std::int32_t>& topics = {},
+        std::int32_t member = 1)
+    {
+        pg::pipeline::item asked = store.safety_statement(topics, member);
+        pg::pipeline one;
+        one.add_encoded(asked.statement, std::move(asked.parameters));
+        return read_safety(wait(session.run(std::move(one)))[0]);
+    }
+
     pg::connection connect() { return wait(pg::connection::connect(pg::connection_options{dsn_})); }
 
     /// Starts an instance of the workflow `w`.

@@ -4,6 +4,7 @@
 #include <perdure/client/instance.hpp>
 #include <perdure/config.hpp>
 #include <perdure/engine/engine.hpp>
+#include <perdure/pg/transaction.hpp>
 #include <perdure/store/types.hpp>
 #include <perdure/workflow/workflow.hpp>
 
@@ -49,6 +50,26 @@ public:
     boost::asio::awaitable<instance<R>> start(workflow_call<R> call) const
     {
         return start_typed(core_, std::move(call));
+    }
+
+    /// Starts an instance in your own transaction: it exists if that is committed, and workers are
+    /// woken then; otherwise nothing of it remains. Nobody but another start of the same id waits
+    /// for the transaction, however long it stays open. Signal the instance in the same transaction,
+    /// or when that is committed; await its result only then.
+    ///
+    /// No error but pg::error ends the transaction.
+    ///
+    /// Cancellation: the transaction is ended, as by any statement of it that is cancelled.
+    /// \param within of any session in the same database; must stay where it is until this returns.
+    /// \param call as above.
+    /// \returns a handle on the new instance.
+    /// \throws error as above: `errc::already_exists` when an active instance, or one that was
+    ///     started in this transaction, has the id.
+    /// \throws pg::error the schema is not right, or what a statement of the transaction throws.
+    template <class R>
+    boost::asio::awaitable<instance<R>> start(pg::transaction& within, workflow_call<R> call) const
+    {
+        return start_typed_within(core_, &within, std::move(call));
     }
 
     /// A handle on the instance of a workflow by its id; asks nothing yet.
@@ -99,6 +120,19 @@ private:
             core, std::string{call.name()}, call.id(), call.queue(), call.arguments());
         co_return instance<R>{std::move(started)};
     }
+
+    template <class R>
+    static boost::asio::awaitable<instance<R>> start_typed_within(
+        std::shared_ptr<client_core> core, pg::transaction* within, workflow_call<R> call)
+    {
+        untyped_instance started = co_await start_untyped_within(
+            core, within, std::string{call.name()}, call.id(), call.queue(), call.arguments());
+        co_return instance<R>{std::move(started)};
+    }
+
+    static boost::asio::awaitable<untyped_instance> start_untyped_within(
+        std::shared_ptr<client_core> core, pg::transaction* within, std::string workflow,
+        std::optional<std::string> id, std::optional<std::string> queue, payload arguments);
 
     static boost::asio::awaitable<untyped_instance> start_untyped(
         std::shared_ptr<client_core> core, std::string workflow, std::optional<std::string> id,

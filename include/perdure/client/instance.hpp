@@ -18,6 +18,10 @@
 
 namespace perdure {
 
+namespace pg {
+class transaction;
+}
+
 class client_core;
 
 /// An instance whose result type is not known here, as tools see it. Cheap to copy.
@@ -56,6 +60,21 @@ public:
     ///     then not known only if its code is `pg::errc::commit_unknown`.
     boost::asio::awaitable<void> signal(std::string name, payload value) const;
 
+    /// Sends a signal in your own transaction: when that is committed a worker delivers it, once;
+    /// otherwise nothing of it remains. Nobody waits for the transaction, however long it stays
+    /// open. Signals of one transaction to one instance arrive in the order of the calls.
+    ///
+    /// If the instance ends before the transaction does, the signal is dropped and the worker's
+    /// logger told; as above it goes to whichever instance of the id is active then.
+    ///
+    /// No error but pg::error ends the transaction. Cancellation: the transaction is ended, as by
+    /// any statement of it that is cancelled.
+    /// \param within of any session in the same database; must stay where it is until this returns.
+    /// \throws error as above: `errc::not_found` when the transaction sees no active instance.
+    /// \throws pg::error the schema is not right, or what a statement of the transaction throws.
+    boost::asio::awaitable<void> signal(
+        pg::transaction& within, std::string name, payload value) const;
+
     /// What is known of the instance: of the handle's own, or of the id's latest.
     /// \throws error `errc::not_found`: there never was one, or it was removed. \throws pg::error
     boost::asio::awaitable<store::instance_state> state() const;
@@ -70,6 +89,11 @@ public:
     /// Cancellation of this wait: the request may still be delivered.
     /// \throws error `errc::not_found`: no active instance has the id. \throws pg::error
     boost::asio::awaitable<void> cancel() const;
+
+    /// Asks the instance to end in your own transaction; the request is delivered as a signal's is.
+    /// \param within as `signal`.
+    /// \throws error `errc::not_found`. \throws pg::error. Both as `signal`.
+    boost::asio::awaitable<void> cancel(pg::transaction& within) const;
 
     /// The events of one run, of the latest when none is given, oldest first; empty when there is
     /// no such run.
@@ -120,6 +144,24 @@ public:
         return untyped_instance::signal(std::string{definition.name()}, definition().data());
     }
 
+    /// Sends a signal in your own transaction; see `untyped_instance::signal`.
+    template <fixed_string Name, class T>
+    boost::asio::awaitable<void> signal(
+        pg::transaction& within, const perdure::signal<Name, T>& definition,
+        arg<std::type_identity_t<T>> value) const
+    {
+        return send_within(*this, &within, definition, std::move(value));
+    }
+
+    /// Sends a signal without a value in your own transaction; see `untyped_instance::signal`.
+    template <fixed_string Name>
+    boost::asio::awaitable<void> signal(
+        pg::transaction& within, const perdure::signal<Name>& definition) const
+    {
+        return untyped_instance::signal(
+            within, std::string{definition.name()}, definition().data());
+    }
+
     /// Waits for the result; see `untyped_instance::result_payload`.
     /// \throws workflow_failed the instance failed: `failed_as` gives a declared failure's fields.
     /// \throws cancelled it ended by its cancellation.
@@ -135,6 +177,15 @@ private:
     {
         const signal_call call = definition(std::move(value));
         co_await self.untyped_instance::signal(call.name(), call.data());
+    }
+
+    template <fixed_string Name, class T>
+    static boost::asio::awaitable<void> send_within(
+        instance self, pg::transaction* within, perdure::signal<Name, T> definition,
+        arg<std::type_identity_t<T>> value)
+    {
+        const signal_call call = definition(std::move(value));
+        co_await self.untyped_instance::signal(*within, call.name(), call.data());
     }
 
     static boost::asio::awaitable<R> result_of(instance self)

@@ -43,6 +43,7 @@ struct PERDURE_DECL announcement
 {
     std::vector<announced_queue> workflow_queues; ///< each queue at most once
     std::vector<announced_queue> activity_queues; ///< each queue at most once
+    std::vector<announced_queue> request_queues;  ///< of requests; the one there is has no name
     std::vector<instance_key> finished;           ///< instances whose last run ended
     std::vector<instance_key> withdrawn;          ///< instances that gave up activities
     bool everything = false;                      ///< more than fits: everybody looks
@@ -78,6 +79,7 @@ inline constexpr std::size_t maximum_announcement = 7'900;
  *  |---|---|
  *  | `w` | workflow queues: an object of queue → `null` (now) or microseconds since 1970, UTC |
  *  | `a` | activity queues, likewise |
+ *  | `r` | requests that wait to be delivered, likewise: `{"":null}` |
  *  | `f` | an array of the finished instances' keys |
  *  | `c` | an array of the keys of instances that gave up activities |
  *  | `e` | `true`: everybody looks; no other member but `s` |
@@ -88,8 +90,8 @@ inline constexpr std::size_t maximum_announcement = 7'900;
  *  | `p` | what was passed, likewise |
  *  | `v`, `j`, `l` | arrays of topics: free again, joined, left |
  *
- *  The triggers on the task tables write the first ones. What would be longer than
- *  `maximum_announcement` becomes `e`. A receiver ignores members that it does not know.
+ *  The triggers on the tables of tasks and requests write the first ones. What would be longer
+ *  than `maximum_announcement` becomes `e`. A receiver ignores members that it does not know.
  */
 PERDURE_DECL std::string encode(const announcement& what);
 

@@ -8,6 +8,7 @@
 #include <perdure/pg/pool.hpp>
 #include <perdure/pg/result.hpp>
 #include <perdure/pg/statement.hpp>
+#include <perdure/pg/transaction.hpp>
 
 #include <boost/asio/awaitable.hpp>
 
@@ -42,7 +43,8 @@ struct present_member
 /// What `store::safety_statement` read.
 struct safety_report
 {
-    timestamp now{}; ///< the database's clock
+    timestamp now{};       ///< the database's clock
+    bool requests = false; ///< whether any wait to be delivered
     std::vector<due_queue> queues;
     std::vector<present_member> members; ///< this session's, too, if it held its locks before
 };
@@ -62,7 +64,7 @@ PERDURE_DECL safety_report read_safety(const pg::result& rows);
  *  outcome is found out on another one.
  *
  *  Errors, where nothing else is said, are those of pg::pool::acquire and pg::connection::run. The
- *  operations that report work (`complete`, `release`) do not throw while the database cannot be
+ *  operations that report work (`complete`, `release`, `forward`) do not throw while the database cannot be
  *  reached, is starting, or has no resources left, nor while a stranger's lock is in the way: they
  *  go on trying, less and less often, at most every second, until they come through, are cancelled,
  *  or the pool is closed. Reading takes at most 30 s.
@@ -156,8 +158,39 @@ public:
     /// Likewise.
     boost::asio::awaitable<std::vector<signalled>> cancel(std::vector<cancel_request> requests);
 
+    /// Creates an instance in somebody else's transaction: it is there when that is committed, and
+    /// then wakes the workers. Nothing when an active instance has the id; the transaction goes on.
+    /// \param within a transaction in the same database; must stay where it is until this returns.
+    boost::asio::awaitable<std::optional<instance_key>> create(
+        pg::transaction* within, new_instance instance);
+
+    /// Writes a signal down in somebody else's transaction, for `forward`; its key is not used.
+    /// False when that sees no active instance of the id; the transaction goes on. Takes no lock
+    /// that anybody waits for.
+    /// \param within as `create`.
+    boost::asio::awaitable<bool> signal(pg::transaction* within, signal_request signal);
+
+    /// Writes a request to end down, likewise.
+    boost::asio::awaitable<bool> cancel(pg::transaction* within, cancel_request request);
+
+    /// The oldest requests that wait to be delivered, in order.
+    /// \param without ids of instances whose requests are left out.
+    /// \param limit most requests.
+    /// \param bytes of their data, behind which no more are read. Without a request that reaches it
+    ///     and with fewer than the limit there are no more.
+    boost::asio::awaitable<std::vector<stored_request>> read_requests(
+        std::vector<std::string> without, std::int32_t limit, std::int64_t bytes);
+
+    /// Delivers requests as `signal` does, and deletes them in the same transaction. Several may do
+    /// so at once: each request is delivered once. Those to one instance arrive in their order; a
+    /// later one stays behind while an earlier one is held up. Goes on trying as `complete` does.
+    boost::asio::awaitable<void> forward(
+        std::vector<stored_request> requests, answers<forwarded> answers);
+    /// Likewise.
+    boost::asio::awaitable<std::vector<forwarded>> forward(std::vector<stored_request> requests);
+
     /// Removes what is left of ids: their finished instances, with histories, keys of signals and
-    /// starts. A few in each transaction, so what an operation that throws has removed stays
+    /// starts, and requests. A few in each transaction, so what an operation that throws has removed stays
     /// removed; meanwhile a history may be read without its beginning. Who waits for the result of
     /// a removed instance is woken. A start or signal that repeats a key from before is a new one.
     /// \throws pg::error errc::server_error when a lock stood in the way for 10 s.
@@ -189,9 +222,9 @@ public:
     /// Notifies others, by itself and at once; not durable. \param payload as `encode` makes it.
     boost::asio::awaitable<void> notify(std::string payload);
 
-    /// For the listener's session: reads, for each queue that has tasks, the earliest instant at
-    /// which one may be claimed, and who looks at these topics. Cheap, however many tasks there
-    /// are. Rows: `read_safety`.
+    /// For the listener's session: reads whether there are requests, for each queue that has tasks
+    /// the earliest instant at which one may be claimed, and who looks at these topics. Cheap,
+    /// however many tasks there are. Rows: `read_safety`.
     /// \param topics the numbers, not negative, of what this session looks at: it holds the locks
     ///     that say so from then on, and no others under this member's number.
     pg::pipeline::item safety_statement(

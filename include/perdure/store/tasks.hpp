@@ -45,11 +45,14 @@ struct claimed
     /// Of each queue that was asked for.
     std::vector<queue_due> due;
     /// The earliest of them: the instant at which a row of these queues may be claimed, leases that end included
-    /// (this claim's own too); nothing when the queues are empty. An instant that is past means
-    /// that another transaction holds the row just now and may put it back without a word.
+    /// (this claim's own too); nothing when the queues are empty. An instant that was past when
+    /// the claim looked means that another transaction holds the row just now and may put it back
+    /// without a word, or that there are more rows than were asked for.
     std::optional<timestamp> next_due;
     /// The database's clock, after the claim.
     timestamp now{};
+    /// What was visible then could be claimed.
+    timestamp looked_at{};
 };
 
 /// An event that waits for its instance.

@@ -6,4 +6,5 @@
 #include <perdure/store/completions.hpp>
 #include <perdure/store/identifiers.hpp>
 #include <perdure/store/instances.hpp>
+#include <perdure/store/requests.hpp>
 #include <perdure/store/tasks.hpp>

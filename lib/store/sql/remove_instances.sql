@@ -1,4 +1,5 @@
--- Removes those of the locked instances that have no history left, with all else there is of them. Returns their keys.
+-- Removes those of the locked instances that have no history left, with all else there is of them. Requests to an id
+-- that has an active instance are for that one. Returns their keys.
 with emptied as materialized (
     select target.k
     from unnest(nullif(current_setting('perdure.targets', true), '')::bigint[]) as target (k)
@@ -19,6 +20,27 @@ events as (
 keys as (
     delete from {schema}.idempotency_keys
     where instance = any (array(select k from emptied))
+),
+undelivered as materialized (
+    select request.k
+    from {schema}.requests as request
+    where request.id = any (array(
+            select instance.id
+            from emptied
+            join {schema}.instances as instance using (k)
+        ))
+        and not exists (
+            select
+            from {schema}.instances as active
+            where active.id = request.id
+                and active.ended = 0
+        )
+    order by request.k
+    for update of request skip locked
+),
+requests as (
+    delete from {schema}.requests
+    where k = any (array(select k from undelivered))
 )
 delete from {schema}.instances
 where k = any (array(select k from emptied))

@@ -1,6 +1,6 @@
 -- What the listener's session reads every now and then. $1 keys of the topics that this process looks at, $2 its
--- number as a member. Rows: the database's clock; whether activities, the queue, and the earliest visible_at, for every
--- queue that has tasks; key and member, for all who look at these topics.
+-- number as a member. Rows: the database's clock; whether there are requests; whether activities, the queue, and the
+-- earliest visible_at, for every queue that has tasks; key and member, for all who look at these topics.
 --
 -- Each recursion steps to the next (queue, priority) of the index, so the cost is that of as many index probes as
 -- there are pairs. Who looks at a topic holds a shared advisory lock, which writes nothing and goes with the session;
@@ -79,13 +79,25 @@ given_up as materialized (
         and pid = pg_backend_pid()
         and key <> all ($1::integer[])
 )
-select clock_timestamp(), heads.activities, heads.queue, heads.visible_at, null::bigint, null::bigint
+select
+    clock_timestamp(),
+    (
+        select k
+        from {schema}.requests
+        order by k
+        limit 1
+    ) is not null,
+    heads.activities,
+    heads.queue,
+    heads.visible_at,
+    null::bigint,
+    null::bigint
 from (
     select (select count(*) from taken) + (select count(*) from given_up) as changes
 ) as always
 left join heads on true
 where always.changes >= 0
 union all
-select clock_timestamp(), null, null, null, key, member
+select clock_timestamp(), null, null, null, null, key, member
 from locks
 where key = any ($1::integer[])
