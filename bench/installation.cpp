@@ -24,6 +24,7 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr const char* database = "perdure_bench";
 constexpr const char* worker_role = "perdure_bench_worker";
 constexpr const char* client_role = "perdure_bench_client";
 
@@ -78,10 +79,10 @@ double commit_microseconds(session& on)
 } // namespace
 
 installation::installation(const options& how, report& to, const server_settings& settings)
-    : server_{server_options_of(how, settings)},
-      database_{"perdure_bench_" + std::to_string(::getpid())}
+    : server_{server_options_of(how, settings)}
 {
-    dsn_ = server_.create_database(database_);
+    drop_database(); // one that was killed may have left it
+    dsn_ = server_.create_database(database);
     admin_.emplace(dsn_);
     try {
         admin_->execute("create extension pg_stat_statements");
@@ -104,9 +105,15 @@ installation::~installation()
     // A data directory that was named is left as it was found.
     try {
         admin_.reset();
-        session{server_.dsn()}.execute("drop database " + database_ + " with (force)");
+        drop_database();
     } catch (const std::exception&) { // the server has gone, and perhaps its directory too
     }
+}
+
+void installation::drop_database()
+{
+    session{server_.dsn()}.execute(
+        std::string{"drop database if exists "} + database + " with (force)");
 }
 
 void installation::describe(const options& how, report& to)

@@ -62,10 +62,10 @@ public:
     void await_rest();
 
 private:
+    void drop_database();
     void describe(const options& how, report& to);
 
     perdure::dev::server server_;
-    std::string database_;
     std::string dsn_;
     std::optional<session> admin_;
 };

@@ -35,7 +35,12 @@ void heed_interrupts()
     struct sigaction action = {};
     action.sa_handler = tell;
     action.sa_flags = SA_RESTART;
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &action, nullptr);
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+        struct sigaction before = {};
+        ::sigaction(signal, nullptr, &before);
+        // One that was ignored stays ignored: that is what nohup is for.
+        if (before.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);
+    }
     std::signal(SIGPIPE, SIG_IGN); // a child that died is noticed where it is spoken to
 }
 

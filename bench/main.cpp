@@ -87,10 +87,14 @@ int main(int argc, char** argv)
     CLI::App application{"Measures Perdure on a PostgreSQL of its own.", "perdure_bench"};
     bench::options how;
     std::string name;
-    std::string names = "the benchmark:";
-    for (const benchmark& each : benchmarks)
-        names += std::string{"\n"} + std::string(30, ' ') + each.name + ": " + each.what;
-    application.add_option("name", name, names)->required();
+    std::string names = "Benchmarks:";
+    for (const benchmark& each : benchmarks) {
+        std::string padded = each.name;
+        padded.resize(14, ' ');
+        names += "\n  " + padded + each.what;
+    }
+    application.footer(names);
+    application.add_option("name", name, "The benchmark")->required();
     application.add_flag("--quick", how.quick, "Take seconds: to see that it works");
     application.add_option("--data", how.data, "Keep the server's data in this directory");
     application.add_option("--json", how.json, "Write settings and metrics to this file");

@@ -73,7 +73,9 @@ void write_svg(const std::string& file, const std::vector<panel>& panels)
         gnuplot, "set terminal svg size %d,%d font 'sans-serif,12' background 'white'\n",
         panel_width * static_cast<int>(panels.size()), panel_height);
     std::fprintf(gnuplot, "set output %s\nset encoding utf8\n", quoted(file).c_str());
-    std::fprintf(gnuplot, "set grid\nset key noenhanced outside below\nset title noenhanced\n");
+    std::fprintf(
+        gnuplot, "set grid\nset key noenhanced outside below height 1\nset xlabel offset "
+                 "0,0.5\nset title noenhanced\n");
     std::fprintf(gnuplot, "set multiplot layout 1,%zu\n", panels.size());
     for (const panel& each : panels) write(gnuplot, each);
     std::fprintf(gnuplot, "unset multiplot\n");

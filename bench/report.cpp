@@ -2,8 +2,8 @@
 
 #include "statistics.hpp"
 
-#include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <boost/json/string.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -14,13 +14,33 @@ namespace bench {
 
 namespace {
 
-/// Metrics are read by people and by programs: six digits are more than any of them is good for.
-double rounded(double value)
+std::string quoted(const std::string& text)
 {
-    if (value == 0.0 || !std::isfinite(value)) return value;
-    const double scale = std::pow(10.0, 5.0 - std::floor(std::log10(std::abs(value))));
-    return std::round(value * scale) / scale;
+    return boost::json::serialize(boost::json::string{text});
 }
+
+/// Six digits are more than any measurement is good for.
+std::string json_number(double value)
+{
+    char text[64];
+    std::snprintf(text, sizeof text, value == std::round(value) ? "%.0f" : "%.6g", value);
+    return text;
+}
+
+/// A member a line, so that two reports can be compared line by line.
+class json_object
+{
+public:
+    void add(const std::string& name, const std::string& value)
+    {
+        members_ += (members_.empty() ? "\n    " : ",\n    ") + quoted(name) + ": " + value;
+    }
+
+    std::string text() const { return "{" + members_ + "\n  }"; }
+
+private:
+    std::string members_;
+};
 
 std::string number_text(double value)
 {
@@ -133,6 +153,7 @@ void report::add(const std::string& name, double value)
     if (is_new) {
         const std::size_t dot = name.rfind('.');
         metric fresh;
+        fresh.name = name;
         fresh.row = dot == name.npos ? "" : name.substr(0, dot);
         fresh.column = dot == name.npos ? name : name.substr(dot + 1);
         metrics_.push_back(std::move(fresh));
@@ -209,19 +230,16 @@ void report::print_table() const
 
 std::string report::json() const
 {
-    boost::json::object settings;
-    for (const auto& [name, value] : text_settings_) settings[name] = value;
-    for (const auto& [name, value] : number_settings_) settings[name] = value;
     std::string prefix = benchmark_;
     std::replace(prefix.begin(), prefix.end(), '-', '_');
-    boost::json::object metrics;
-    for (const auto& [name, at] : index_)
-        metrics[prefix + "." + name] = rounded(median(metrics_[at].values));
-    boost::json::object document;
-    document["bench"] = benchmark_;
-    document["settings"] = std::move(settings);
-    document["metrics"] = std::move(metrics);
-    return boost::json::serialize(document) + "\n";
+    json_object settings;
+    for (const auto& [name, value] : text_settings_) settings.add(name, quoted(value));
+    for (const auto& [name, value] : number_settings_) settings.add(name, json_number(value));
+    json_object metrics;
+    for (const metric& each : metrics_)
+        metrics.add(prefix + "." + each.name, json_number(median(each.values)));
+    return "{\n  \"bench\": " + quoted(benchmark_) + ",\n  \"settings\": " + settings.text() +
+           ",\n  \"metrics\": " + metrics.text() + "\n}\n";
 }
 
 } // namespace bench

@@ -50,6 +50,7 @@ public:
 private:
     struct metric
     {
+        std::string name;
         std::string row;
         std::string column;
         std::vector<double> values;
