@@ -97,8 +97,8 @@ public:
             std::chrono::duration<double>{seconds + 60.0});
         const auto expected = static_cast<std::size_t>(started.at(0) - started.at(1));
         const std::vector<double> samples = workers_.collect(expected, std::chrono::seconds{15});
-        work.add(to_, row);
         to_.add_latencies(row, samples, {50, 95, 99});
+        work.add(to_, row);
         if (samples.size() < expected || started.at(1) > 0)
             to_.note(
                 row + ": " + std::to_string(samples.size()) + " of " +
