@@ -8,14 +8,12 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <utility>
 
 namespace bench {
 
 namespace asio = boost::asio;
 
-control::control(asio::any_io_executor executor) : input_{std::move(executor), ::dup(STDIN_FILENO)}
-{}
+control::control(const asio::any_io_executor& executor) : input_{executor, ::dup(STDIN_FILENO)} {}
 
 asio::awaitable<std::optional<std::string>> control::next()
 {

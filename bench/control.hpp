@@ -35,7 +35,7 @@ private:
 class control
 {
 public:
-    explicit control(boost::asio::any_io_executor executor);
+    explicit control(const boost::asio::any_io_executor& executor);
 
     /// The next command's line; nothing when the parent has gone.
     boost::asio::awaitable<std::optional<std::string>> next();

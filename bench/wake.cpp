@@ -113,8 +113,7 @@ private:
         result.dsn = dsn;
         result.announce(way_.announces)
             .poll_every(std::chrono::milliseconds{way_.poll_milliseconds});
-        // A worker that was killed may have left something behind: nobody else's affair.
-        return result.on_queue(std::string{"wake-"} + way_.name);
+        return result;
     }
 
     void loop(int iterations, std::chrono::duration<double> limit)
@@ -192,9 +191,10 @@ void measure_wake(const options& how, report& to)
         measure_floor(on, how, to);
         for (const way& each : ways) {
             bar.step(std::string{each.name} + ", idle");
+            on.empty(); // nobody is to begin with what another could not do in time
             lane here{on, each, how, to};
             here.warm_up();
-            if (repeat == 0) on.vacuum();
+            on.vacuum();
             here.idle();
             for (const int rate : rates) {
                 bar.step(std::string{each.name} + " at " + std::to_string(rate) + "/s");
