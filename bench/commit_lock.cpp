@@ -111,6 +111,9 @@ void measure_commit_lock(const options& how, report& to)
         on.vacuum();
         for (const disk& under : disks) {
             slow_down(on.admin(), under);
+            // Not slowed down, and again and again: a disk that others use too is not the
+            // same all the time.
+            to.add("commit_us", on.commit_microseconds());
             for (const std::size_t count : counts) {
                 double without = 0.0;
                 for (const way& each : ways) {

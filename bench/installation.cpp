@@ -61,21 +61,6 @@ std::string processor_model()
     return "unknown";
 }
 
-/// What the disk, and whatever pretends to be one, takes for a commit; all else depends on it.
-double commit_microseconds(session& on)
-{
-    using clock = std::chrono::steady_clock;
-    on.execute("create table commits (n integer)");
-    std::vector<double> taken;
-    for (int i = 0; i < 50; ++i) {
-        const auto begun = clock::now();
-        on.execute("insert into commits values (1)");
-        taken.push_back(std::chrono::duration<double, std::micro>(clock::now() - begun).count());
-    }
-    on.execute("drop table commits");
-    return std::round(median(taken));
-}
-
 } // namespace
 
 installation::installation(const options& how, report& to, const server_settings& settings)
@@ -134,7 +119,7 @@ void installation::describe(const options& how, report& to)
           "shared_buffers", "max_connections", "autovacuum"})
         to.set(name, admin_->text(std::string{"show "} + name));
     to.set("processors", static_cast<double>(::sysconf(_SC_NPROCESSORS_ONLN)));
-    to.set("one-row commit, us", commit_microseconds(*admin_));
+    to.set("one-row commit, us", commit_microseconds());
 }
 
 std::string installation::worker_dsn() const
@@ -179,6 +164,20 @@ counters installation::count()
     result.transaction_ids = std::stod(row[3]);
     result.server_seconds = processor_seconds_of_family(server_.pid());
     return result;
+}
+
+double installation::commit_microseconds()
+{
+    using clock = std::chrono::steady_clock;
+    admin_->execute("create table commits (n integer)");
+    std::vector<double> taken;
+    for (int i = 0; i < 50; ++i) {
+        const auto begun = clock::now();
+        admin_->execute("insert into commits values (1)");
+        taken.push_back(std::chrono::duration<double, std::micro>(clock::now() - begun).count());
+    }
+    admin_->execute("drop table commits");
+    return std::round(median(taken));
 }
 
 void installation::await_sessions(std::size_t sessions)

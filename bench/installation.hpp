@@ -56,6 +56,10 @@ public:
 
     counters count();
 
+    /// What the disk, and whatever pretends to be one, takes for the commit of a row: the median of
+    /// some. All else depends on it.
+    double commit_microseconds();
+
     /// Waits until the workers' role has so many sessions.
     void await_sessions(std::size_t sessions);
     /// Waits until workers send nothing any more.
