@@ -1,217 +1,83 @@
-// How long an idle installation takes from a client's start of a one-activity workflow to its
-// result, client and worker in two processes, beside the floor: NOTIFY to LISTEN between two bare
-// libpq connections, in the same run and with the same pause between iterations (idle cores wake
-// slowly).
-//
-//   perdure_bench_latency [iterations] [pause in milliseconds] [data directory]
-//
-// What the disk takes for a commit is printed too: a one-activity workflow waits for four of them.
-#include <perdure/client/client.hpp>
-#include <perdure/dev/server.hpp>
-#include <perdure/engine/rethrow.hpp>
-#include <perdure/store/migrate.hpp>
-#include <perdure/worker/worker.hpp>
-#include <perdure/workflow/context.hpp>
-#include <perdure/workflow/definitions.hpp>
-#include <perdure/workflow/task.hpp>
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-
-#include <libpq-fe.h>
-
-#include <poll.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
+// How long an idle installation takes from a client's start of a one-activity workflow to its result,
+// client and worker in two processes, beside what PostgreSQL takes for a notification and for a commit,
+// in the same run and with the same pause before each (idle cores wake slowly).
+#include "benchmarks.hpp"
+#include "fleet.hpp"
+#include "installation.hpp"
+#include "progress.hpp"
 
 #include <algorithm>
-#include <chrono>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-namespace asio = boost::asio;
-using clock_type = std::chrono::steady_clock;
-using microseconds = std::chrono::duration<double, std::micro>;
+namespace bench {
 
 namespace {
 
-constexpr perdure::workflow<"one-step", std::string(std::string)> one_step;
-constexpr perdure::activity<"echo", std::string(std::string)> echo;
+constexpr int pause_microseconds = 5000;
+constexpr int chunk = 100; // of each in turn, so that what else the machine does meets all alike
 
-perdure::task<std::string> run_one_step(perdure::context ctx, std::string text)
+void append(std::vector<double>& to, const std::vector<double>& more)
 {
-    std::string answer = co_await ctx.run(echo(text));
-    co_return answer;
-}
-
-asio::awaitable<std::string> run_echo(perdure::activity_context, std::string text)
-{
-    co_return text;
-}
-
-int work(const std::string& dsn)
-{
-    asio::io_context io{1};
-    perdure::engine engine{io, dsn};
-    perdure::worker worker{engine};
-    worker.implement(one_step, run_one_step);
-    worker.implement(echo, run_echo);
-    asio::co_spawn(io, worker.run(), perdure::rethrow);
-    io.run();
-    return 0;
-}
-
-pid_t start_worker(const std::string& dsn)
-{
-    const pid_t child = fork();
-    if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        execl("/proc/self/exe", "perdure_bench_latency", "--worker", dsn.c_str(), nullptr);
-        _exit(127);
-    }
-    return child;
-}
-
-/// Two bare connections: one notifies, the other listens.
-class floor_pair
-{
-public:
-    explicit floor_pair(const std::string& dsn) : from_{connect(dsn)}, to_{connect(dsn)}
-    {
-        execute(to_.get(), "listen floor");
-        execute(from_.get(), "create table floor (n integer)");
-    }
-
-    /// A durable commit of one row.
-    microseconds commit()
-    {
-        const auto begun = clock_type::now();
-        execute(from_.get(), "insert into floor values (1)");
-        return clock_type::now() - begun;
-    }
-
-    microseconds notify()
-    {
-        const auto begun = clock_type::now();
-        execute(from_.get(), "notify floor");
-        for (;;) {
-            PQconsumeInput(to_.get());
-            if (PGnotify* heard = PQnotifies(to_.get())) {
-                PQfreemem(heard);
-                return clock_type::now() - begun;
-            }
-            pollfd readable{PQsocket(to_.get()), POLLIN, 0};
-            poll(&readable, 1, 1000);
-        }
-    }
-
-private:
-    using connection = std::unique_ptr<PGconn, decltype(&PQfinish)>;
-
-    static connection connect(const std::string& dsn)
-    {
-        connection made{PQconnectdb(dsn.c_str()), &PQfinish};
-        if (PQstatus(made.get()) != CONNECTION_OK)
-            throw std::runtime_error{PQerrorMessage(made.get())};
-        return made;
-    }
-
-    static void execute(PGconn* on, const char* sql) { PQclear(PQexec(on, sql)); }
-
-    connection from_;
-    connection to_;
-};
-
-double percentile(std::vector<double> values, double share)
-{
-    std::sort(values.begin(), values.end());
-    return values[static_cast<std::size_t>(share * static_cast<double>(values.size() - 1))];
-}
-
-void report(const char* what, const std::vector<double>& values)
-{
-    std::printf(
-        "%-34s p50 %7.0f us   p95 %7.0f us   p99 %7.0f us\n", what, percentile(values, 0.5),
-        percentile(values, 0.95), percentile(values, 0.99));
-}
-
-asio::awaitable<void> measure(
-    perdure::engine& engine, std::string dsn, int iterations, std::chrono::milliseconds pause)
-{
-    perdure::client client{engine};
-    floor_pair bare{dsn};
-    asio::steady_timer timer{engine.get_executor()};
-    std::vector<double> workflows;
-    std::vector<double> floor;
-    std::vector<double> commits;
-    constexpr int warm_up = 100;
-    for (int i = -warm_up; i < iterations; ++i) {
-        timer.expires_after(pause);
-        co_await timer.async_wait(asio::use_awaitable);
-        const auto begun = clock_type::now();
-        auto started = co_await client.start(one_step("hello"));
-        co_await started.result();
-        const microseconds taken = clock_type::now() - begun;
-        timer.expires_after(pause);
-        co_await timer.async_wait(asio::use_awaitable);
-        const microseconds bare_taken = bare.notify();
-        timer.expires_after(pause);
-        co_await timer.async_wait(asio::use_awaitable);
-        const microseconds commit_taken = bare.commit();
-        if (i < 0) continue;
-        workflows.push_back(taken.count());
-        floor.push_back(bare_taken.count());
-        commits.push_back(commit_taken.count());
-    }
-    std::printf(
-        "%d iterations, %lld ms pause before each\n", iterations,
-        static_cast<long long>(pause.count()));
-    report("start -> result, one activity", workflows);
-    report("NOTIFY -> LISTEN, bare libpq", floor);
-    report("one-row INSERT, bare libpq", commits);
-}
-
-asio::awaitable<void> migrate(std::string dsn)
-{
-    perdure::pg::connection_options options{std::move(dsn)};
-    perdure::pg::connection session = co_await perdure::pg::connection::connect(std::move(options));
-    co_await perdure::store::migrate(session, "perdure");
+    to.insert(to.end(), more.begin(), more.end());
 }
 
 } // namespace
 
-int main(int argc, char** argv)
-try {
-    const std::vector<std::string> arguments(argv + 1, argv + argc);
-    if (arguments.size() == 2 && arguments[0] == "--worker") return work(arguments[1]);
-    const int iterations = arguments.empty() ? 1000 : std::stoi(arguments[0]);
-    const std::chrono::milliseconds pause{arguments.size() < 2 ? 5 : std::stoi(arguments[1])};
+void measure_latency(const options& how, report& to)
+{
+    const int iterations = how.quick ? 100 : 1000;
+    const int repeats = how.repeats_or(3);
+    installation on{how, to};
+    to.set("pause before each, ms", pause_microseconds / 1000.0);
+    to.set("iterations", iterations);
+    to.set("repeats", repeats);
+    to.print_settings();
 
-    perdure::dev::server_options options;
-    if (arguments.size() > 2) options.data_directory(arguments[2]);
-    perdure::dev::server server{options};
-    const std::string dsn = server.dsn();
-    asio::io_context io{1};
-    asio::co_spawn(io, migrate(dsn), perdure::rethrow);
-    io.run();
-    const pid_t worker = start_worker(dsn);
-    {
-        perdure::engine engine{io, dsn};
-        asio::co_spawn(io, measure(engine, dsn, iterations, pause), perdure::rethrow);
-        io.restart();
-        io.run();
+    role_setup setup;
+    setup.dsn = on.worker_dsn();
+    const fleet workers{1, setup};
+    setup.dsn = on.client_dsn();
+    process client = start_client(setup);
+    process bare = start_bare(on.dsn());
+    const auto rounds = [](const char* what, int count) {
+        return std::string{what} + " " + std::to_string(count) + " " +
+               std::to_string(pause_microseconds);
+    };
+    const std::string workflow = rounds("loop", chunk) + " 0 30";
+    const std::string notify = rounds("notify", chunk) + " 30";
+    const std::string commit = rounds("commit", chunk) + " 30";
+    client.ask(workflow);
+    bare.ask(notify);
+    bare.ask(commit);
+    on.vacuum();
+
+    progress bar{repeats * std::max(1, iterations / chunk)};
+    std::vector<double> all;
+    for (int repeat = 0; repeat < repeats; ++repeat) {
+        std::vector<double> workflows;
+        std::vector<double> notifications;
+        std::vector<double> commits;
+        for (int done = 0; done < iterations; done += chunk) {
+            bar.step("start to result");
+            append(workflows, client.ask(workflow));
+            append(notifications, bare.ask(notify));
+            append(commits, bare.ask(commit));
+        }
+        to.add_latencies("start_to_result", workflows, {50, 95, 99});
+        to.add_latencies("notify_to_listen", notifications, {50, 95, 99});
+        to.add_latencies("commit", commits, {50, 95, 99});
+        append(all, workflows);
     }
-    kill(worker, SIGKILL);
-    waitpid(worker, nullptr, 0);
-} catch (const std::exception& failure) {
-    std::fprintf(stderr, "perdure_bench_latency: %s\n", failure.what());
-    return 1;
+    std::sort(all.begin(), all.end());
+    curve shares{"start to result", {}};
+    for (std::size_t i = 0; i < all.size(); ++i)
+        shares.points.emplace_back(
+            all[i] / 1000.0, 100.0 * static_cast<double>(i + 1) / static_cast<double>(all.size()));
+    panel picture{
+        "From start to result", {"ms", scale::logarithmic}, {"% of workflows", scale::linear}, {}};
+    picture.curves.push_back(std::move(shares));
+    to.show(std::move(picture));
 }
+
+} // namespace bench
