@@ -24,10 +24,7 @@ struct way
 
 constexpr way none{"none", notification::none, ""};
 constexpr way coalesced{"coalesced", notification::coalesced, ""};
-constexpr way transactional{
-    "transactional", notification::transactional,
-    "create trigger perdure_bench after insert on perdure.workflow_tasks referencing new table as "
-    "inserted for each statement execute function perdure.announce_inserted('w')"};
+constexpr way transactional{"transactional", notification::transactional, ""};
 constexpr way row_trigger{
     "row_trigger", notification::none,
     "create trigger perdure_bench after insert on perdure.workflow_tasks for each row execute "

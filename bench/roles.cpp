@@ -14,12 +14,6 @@ constexpr const char* worker_name = "worker";
 constexpr const char* client_name = "client";
 constexpr const char* bare_name = "bare";
 
-/// The switch between the modes of an engine.
-void set_notifications(perdure::engine_options& options, notification mode)
-{
-    options.notifications(mode == notification::coalesced);
-}
-
 } // namespace
 
 std::vector<std::string> role_setup::arguments(const std::string& role) const
@@ -60,7 +54,7 @@ perdure::engine_options role_setup::engine() const
     options.pool_size(static_cast<std::size_t>(pool));
     options.poll_interval(poll);
     options.log(perdure::stderr_logger(perdure::log_level::error));
-    set_notifications(options, announces);
+    options.notifications(announces);
     return options;
 }
 

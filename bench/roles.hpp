@@ -12,13 +12,7 @@
 
 namespace bench {
 
-/// How commits are announced.
-enum class notification
-{
-    coalesced,     ///< behind the commits, as few as possible
-    transactional, ///< by triggers, inside the transactions
-    none           ///< not at all: everybody polls
-};
+using notification = perdure::notification_mode;
 
 class role_setup
 {
