@@ -4,6 +4,7 @@
 
 #include <perdure/store/announcement.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -30,31 +31,41 @@ public:
     }
 
     /// Whether a notification may go out at once, along with a commit: not before what waits.
-    bool may_lead(time_point now) const noexcept { return !urgent_ && now >= last_ + interval; }
+    bool may_lead(time_point now) const noexcept
+    {
+        return now >= last_ + interval && !is_urgent(now);
+    }
     /// It did.
     void led(time_point now) noexcept { last_ = now; }
 
-    /// What goes out next; it has its number already. Whoever adds to it what others wait for calls `urge`.
+    /// What goes out next; it has its number already. Whoever adds to it what others wait for calls
+    /// `urge`.
     store::announcement& pending() noexcept { return pending_; }
-    void urge()
+
+    /// Others should hear of it at this instant, if it is not needless by then.
+    void urge(time_point at)
     {
-        if (!std::exchange(urgent_, true) && on_urge_) on_urge_();
+        if (wanted_ && *wanted_ <= at) return;
+        wanted_ = at;
+        if (on_urge_) on_urge_();
     }
-    /// Called when there is something to send.
+    /// Called when there is something to send, or sooner than before.
     void on_urge(std::function<void()> handler) { on_urge_ = std::move(handler); }
 
     /// When the next notification is to be sent; nothing: there is nothing that anybody waits for.
     std::optional<time_point> next() const noexcept
     {
-        if (!urgent_) return std::nullopt;
-        return last_ + interval;
+        if (!wanted_) return std::nullopt;
+        return std::max(*wanted_, last_ + interval);
     }
 
+    /// Whether somebody waits for it already.
+    bool is_urgent(time_point now) const noexcept { return wanted_ && *wanted_ <= now; }
+
     /// Takes what is to be sent now.
-    store::announcement take(time_point now)
+    store::announcement take()
     {
-        last_ = now;
-        urgent_ = false;
+        wanted_.reset();
         store::announcement taken = std::exchange(pending_, {});
         pending_.id = draw_id();
         return taken;
@@ -63,7 +74,7 @@ public:
 private:
     std::mt19937 random_;
     store::announcement pending_;
-    bool urgent_ = false;
+    std::optional<time_point> wanted_;
     time_point last_{};
     std::function<void()> on_urge_;
 };

@@ -5,7 +5,9 @@
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include <array>
@@ -72,7 +74,8 @@ engine_core::engine_core(asio::any_io_executor executor, std::string dsn, engine
       connection_options_{connection_to(dsn, options_, blocking_)},
       pool_{executor_, pool_of(connection_options_, options_)},
       hub_{name_, options_.notifications(), options_.poll_interval()},
-      store_{pool_, options_.schema(), hub_}
+      store_{pool_, options_.schema(), hub_},
+      announcing_timer_{executor_}
 {
     check_options(options_);
     hub_.on_trouble([this](std::string_view what, const pg::error& cause) {
@@ -254,6 +257,7 @@ void engine_core::raise_told()
 
 void engine_core::start_announcing()
 {
+    announcing_timer_.cancel(); // it is to be sent earlier than it was to be
     if (announcing_ || shut_down_ || !hub_.next_notification()) return;
     announcing_ = true;
     auto self = shared_from_this();
@@ -271,11 +275,17 @@ void engine_core::start_announcing()
 
 asio::awaitable<void> engine_core::announce(std::shared_ptr<engine_core> self)
 {
-    asio::steady_timer timer{self->executor_};
+    asio::steady_timer& timer = self->announcing_timer_;
     while (const auto at = self->hub_.next_notification()) {
         if (self->shut_down_) break;
-        timer.expires_at(*at);
-        co_await timer.async_wait(asio::use_awaitable);
+        if (std::chrono::steady_clock::now() < *at) {
+            timer.expires_at(*at);
+            boost::system::error_code ignored; // a cancelled timer means: look again
+            co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+            const auto cancelled = (co_await asio::this_coro::cancellation_state).cancelled();
+            if (cancelled != asio::cancellation_type::none) co_return;
+            continue;
+        }
         std::optional<std::string> payload = self->hub_.take_payload();
         ++self->announcements_;
         try {
@@ -292,7 +302,7 @@ asio::awaitable<void> engine_core::announced(std::chrono::steady_clock::time_poi
 {
     const auto self = shared_from_this();
     start_announcing(); // if it was given up before
-    const std::uint64_t last = announcements_ + (hub_.next_notification() ? 1 : 0);
+    const std::uint64_t last = announcements_ + (hub_.is_urgent() ? 1 : 0);
     if (announced_ >= last) co_return;
     wake_flag told{executor_};
     const wake_hub::registration waiting{told_, told};

@@ -11,6 +11,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 
 #include <chrono>
@@ -98,6 +99,7 @@ private:
     wake_hub hub_;
     store::store store_;
     std::shared_ptr<pg::listener> listener_;
+    boost::asio::steady_timer announcing_timer_;
     boost::asio::cancellation_signal announcing_cancel_;
     bool announcing_given_up_ = false;
     bool announcing_ = false;         // notifications are sent by themselves

@@ -116,7 +116,7 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
         else
             of_->says_.pending().add_activity_queue(topic->which.queue, next->visible_at);
         of_->told(topic->which, *next->visible_at);
-        of_->says_.urge();
+        of_->says_.urge(of_->now_());
     }
 }
 
@@ -258,7 +258,7 @@ void lookouts::present(const topic& what, std::vector<member_id> members)
     });
     if (where.watching.empty() || std::exchange(where.announced_presence, true)) return;
     add_once(says_.pending().joined, where.name);
-    says_.urge();
+    says_.urge(now_());
 }
 
 void lookouts::forget_members()
@@ -370,7 +370,7 @@ void lookouts::pass(state& where, store::announcement_id id)
     where.said_full = true;
     std::erase(says_.pending().free, where.name);
     ids_of(says_.pending().passed, where.name).push_back(id);
-    says_.urge();
+    says_.urge(now_());
 }
 
 /// Gives up what this process was to look for, now that it has no room.
@@ -420,7 +420,7 @@ void lookouts::changed()
     for (const auto& [which, where] : topics_) {
         if (!where->watching.empty() || !std::exchange(where->announced_presence, false)) continue;
         add_once(says_.pending().left, where->name);
-        says_.urge();
+        says_.urge(now_());
     }
     if (changed_) changed_();
 }

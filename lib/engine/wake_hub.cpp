@@ -93,6 +93,7 @@ std::optional<wake_hub::rider> wake_hub::lead(const store::announcement& what)
     if (mode_ == notification_mode::coalesced && !says_.may_lead(now)) return std::nullopt;
     store::announcement goes = worth_telling(what);
     if (goes.empty() && !what.empty()) return std::nullopt; // others look then anyway
+    if (served_here(goes)) return std::nullopt;
     goes.from = self_;
     goes.id = says_.draw_id();
     goes.sender_looks = lookouts_.looks_at_once(goes);
@@ -114,7 +115,16 @@ void wake_hub::committed(const store::announcement& what, std::optional<store::a
     const store::announcement news = worth_telling(what);
     if (news.empty()) return;
     says_.pending().add(news);
-    says_.urge();
+    const time_point now = now_();
+    says_.urge(served_here(news) ? now + coalescer::interval : now);
+}
+
+/// Whether this process looks for all of it at once: most likely nobody else need hear of it. Who
+/// waits for an instance must, without delay.
+bool wake_hub::served_here(const store::announcement& what) const
+{
+    return mode_ == notification_mode::coalesced && what.finished.empty() &&
+           what.withdrawn.empty() && lookouts_.looks_at_once(what);
 }
 
 /// Leaves out the instants at which others look anyway, or before which they do.
@@ -156,12 +166,13 @@ std::optional<wake_hub::time_point> wake_hub::next_notification() const
 
 std::optional<std::string> wake_hub::take_payload()
 {
-    store::announcement goes = says_.take(now_());
+    store::announcement goes = says_.take();
     if (goes.empty() && goes.passed.empty() && goes.joined.empty() && goes.left.empty()) {
         says_.pending().served = std::move(goes.served);
         says_.pending().free = std::move(goes.free);
         return std::nullopt;
     }
+    says_.led(now_());
     goes.from = self_;
     goes.sender_looks = lookouts_.looks_at_once(goes);
     told(goes);

@@ -85,9 +85,11 @@ public:
 
     /// When a notification is to be sent by itself: `take_payload` then. Nothing: no one waits.
     std::optional<time_point> next_notification() const;
+    /// Whether others wait for it already, rather than only if this process does not look soon.
+    bool is_urgent() const { return says_.is_urgent(now_()); }
     /// The payload; nothing if it has become needless.
     std::optional<std::string> take_payload();
-    /// Called when `next_notification` has become something.
+    /// Called when `next_notification` has become something, or earlier.
     void on_urge(std::function<void()> handler) { says_.on_urge(std::move(handler)); }
 
     /// A notification arrived. One that cannot be understood wakes everybody.
@@ -110,6 +112,7 @@ private:
 
     void announced(const store::announcement& what, store::announcement_id id);
     void wake(const std::vector<store::instance_key>& instances);
+    bool served_here(const store::announcement& what) const;
     store::announcement worth_telling(const store::announcement& what) const;
     void told(const store::announcement& what);
     void forget_empty();

@@ -114,13 +114,15 @@ TEST_CASE_FIXTURE(
     fixture, "a process does not heed its own notification, since its commit woke it already")
 {
     hub.set_path(notification_path::up);
-    poller.look_for(hub, task_kind::workflow, "eu");
+    const auto watching = hub.watch(store::instance_key{7}, poller.flag());
     poller.park();
-    const auto sent = hub.lead(work_on("eu"));
+    store::announcement end;
+    end.finished.push_back(store::instance_key{7});
+    const auto sent = hub.lead(end);
     REQUIRE(sent);
     hub.notified(sent->payload);
     CHECK_FALSE(poller.woken());
-    hub.committed(work_on("eu"), std::nullopt);
+    hub.committed(end, sent->id);
     CHECK(poller.woken());
 }
 
