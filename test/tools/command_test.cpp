@@ -182,6 +182,24 @@ TEST_CASE("wrong usage exits with status 2 and one sentence")
     CHECK(contains(run_command({"list", "--help"}).out, "--workflow"));
 }
 
+TEST_CASE("output that cannot be written is an error, whatever was to be printed")
+{
+    const installation on;
+    start(on, greet("hello").id("full"));
+    const std::vector<std::vector<std::string>> all{
+        {"show", "--json", "full", "--dsn", on.dsn, "--schema", on.schema},
+        {"help"},
+        {"--help"},
+        {"show", "--help"},
+        {"--version"}};
+    for (const std::vector<std::string>& each : all) {
+        CAPTURE(each.front());
+        const command_result lost = run_command(each, "/dev/full");
+        CHECK(lost.status == 1);
+        CHECK(lost.err == "perdure: cannot write the output\n");
+    }
+}
+
 TEST_CASE("list shows instances newest first, and filters them")
 {
     const installation here;
