@@ -4,6 +4,7 @@
 #include "shop.hpp"
 
 #include <perdure/workflow/history.hpp>
+#include <perdure/workflow/replayer.hpp>
 
 #include <boost/uuid/uuid_io.hpp>
 
