@@ -1,4 +1,5 @@
-// The code of docs/workflows.md, so that it compiles and does what is said there.
+// The code of docs/workflows.md, so that it compiles and does what is said there; what is about
+// workers and clients is in client/documentation_test.cpp.
 #include "instance.hpp"
 #include "outcome.hpp"
 #include "shop.hpp"
@@ -280,7 +281,8 @@ void check_compensation(F code)
 TEST_CASE("the code of docs/workflows.md is what is compiled here")
 {
     const std::string compiled = "\n" + normalized(read_text("test/workflow/shop.hpp")) +
-                                 normalized(read_text("test/workflow/documentation_test.cpp"));
+                                 normalized(read_text("test/workflow/documentation_test.cpp")) +
+                                 normalized(read_text("test/client/documentation_test.cpp"));
     const std::vector<std::string> blocks = blocks_of(read_text("docs/workflows.md"));
     CHECK(blocks.size() > 10);
     for (const std::string& block : blocks) {
