@@ -330,7 +330,9 @@ TEST_CASE("cancel ends an instance, remove takes what is finished, and stats cou
     CHECK(object.at("queues").at(1).at("workflow_tasks").as_int64() == 1);
     CHECK(object.at("queues").at(1).at("activity_tasks").as_int64() == 0);
 
-    check_failed(here.call({"remove", "one"}), 1, "still active");
+    check_failed(
+        here.call({"remove", "one"}), 1,
+        "still active: cancel it first, and let a worker that has its code carry that out");
     const command_result asked = here.call({"cancel", "one"});
     CHECK(asked.err == "");
     CHECK(asked.out == "asked one to end\n");
