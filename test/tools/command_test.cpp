@@ -358,6 +358,7 @@ TEST_CASE("cancel ends an instance, remove takes what is finished, and stats cou
     CHECK(contains(shown.out, "state     cancelled"));
     CHECK(contains(shown.out, "cancel_requested"));
     CHECK(contains(shown.out, "workflow_cancelled"));
+    CHECK(!contains(shown.out, "failure ")); // it has not failed
 
     const command_result removed = here.call({"remove", "one", "two"});
     CHECK(removed.out == "removed one\n"); // what was done is known
