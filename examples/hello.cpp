@@ -40,7 +40,7 @@ boost::asio::awaitable<void> buy(perdure::engine& engine, perdure::worker& worke
     co_await perdure::store::migrate(session, "perdure"); // makes the tables, once
     boost::asio::co_spawn(engine.get_executor(), worker.run(), perdure::rethrow);
     order o{"A-17", 4200}; // from here on the client's part, most often in another process
-    auto bought = co_await perdure::client{engine}.start(checkout(o));
+    auto bought = co_await perdure::client{engine}.start(checkout(o).id("checkout-" + o.id));
     co_await bought.signal(approve, true);
     std::cout << o.id << ": " << co_await bought.result() << '\n';
     worker.drain();

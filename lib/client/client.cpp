@@ -159,7 +159,10 @@ asio::awaitable<void> remove_id(std::shared_ptr<client_core> client, std::string
     case store::removal::not_found: throw_not_found(id, "instance");
     case store::removal::not_finished:
         throw error{
-            errc::not_finished, "the instance \"" + id + "\" is still active: cancel it first"};
+            errc::not_finished,
+            "the instance \"" + id +
+                "\" is still active: cancel it first, and let a worker that has its code carry "
+                "that out"};
     case store::removal::busy:
         throw error{
             errc::not_finished, "an activity of the instance \"" + id +

@@ -1,5 +1,7 @@
 #include <perdure/pg/listener.hpp>
 
+#include <pg/conninfo.hpp>
+
 #include <perdure/pg/connection.hpp>
 #include <perdure/pg/identifier.hpp>
 
@@ -157,6 +159,7 @@ asio::awaitable<void> listener::state::run(std::shared_ptr<state> self)
     self->script_ = "listen " + quote_identifier(self->proof_channel_) + ";";
     for (const std::string& channel : self->options_.channels())
         self->script_ += "listen " + quote_identifier(channel) + ";";
+    make_conninfo(self->options_.connection()); // throws for a string that no attempt could use
     if (self->stopped_) co_return;
     // Whichever ends first ends the other: stop() the loop, a cancellation both.
     auto both = asio::experimental::make_parallel_group(

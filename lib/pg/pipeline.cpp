@@ -29,6 +29,12 @@ std::size_t pipeline::add_encoded(const statement& s, parameters encoded)
         throw error{
             errc::bad_value, "a statement takes at most 65,535 arguments; this one has " +
                                  std::to_string(encoded.entries().size())};
+    // The server ignores what is too much; with too little it says so itself.
+    if (encoded.entries().size() > s.highest_parameter())
+        throw error{
+            errc::bad_value,
+            "the statement takes at most " + std::to_string(s.highest_parameter()) +
+                " arguments; it was given " + std::to_string(encoded.entries().size())};
     items_.push_back(item{s, std::move(encoded)});
     return items_.size() - 1;
 }

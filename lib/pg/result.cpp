@@ -6,6 +6,7 @@
 
 #include <charconv>
 #include <string>
+#include <utility>
 
 namespace perdure::pg {
 
@@ -96,9 +97,12 @@ void result::check_column_exists(std::size_t column) const
 
 void result::throw_wrong_type(std::size_t column, oid wanted) const
 {
-    throw error{
-        errc::bad_value, describe_column(*this, column) + " is " + to_string(column_type(column)) +
-                             "; " + to_string(wanted) + " is expected"};
+    std::string text = describe_column(*this, column) + " is " + to_string(column_type(column)) +
+                       "; " + to_string(wanted) + " is expected";
+    if (!detail::is_known(column_type(column)))
+        text += ": cast it in the statement, " + std::string{column_name(column)} +
+                "::" + to_string(wanted);
+    throw error{errc::bad_value, std::move(text)};
 }
 
 void result::throw_null(std::size_t row, std::size_t column) const

@@ -1,8 +1,11 @@
 #include <perdure/pg/statement.hpp>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
+#include <system_error>
 #include <utility>
 
 namespace perdure::pg {
@@ -27,12 +30,26 @@ std::string name_of(std::string_view sql)
     return "perdure_" + std::string{digits.data(), end};
 }
 
+/// Text that only looks like a parameter is taken for one: what is refused for having too many
+/// arguments has too many.
+std::size_t highest_parameter_of(std::string_view sql) noexcept
+{
+    std::size_t highest = 0;
+    for (auto at = sql.find('$'); at != std::string_view::npos; at = sql.find('$', at + 1)) {
+        std::size_t number = 0;
+        const auto parsed = std::from_chars(sql.data() + at + 1, sql.data() + sql.size(), number);
+        if (parsed.ec == std::errc{}) highest = std::max(highest, number);
+    }
+    return highest;
+}
+
 } // namespace
 
 statement::statement(std::string sql)
 {
     auto made = std::make_shared<data>();
     made->name = name_of(sql);
+    made->highest_parameter = highest_parameter_of(sql);
     made->sql = std::move(sql);
     data_ = std::move(made);
 }

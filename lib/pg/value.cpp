@@ -51,6 +51,23 @@ constexpr auto known_types = std::to_array<known_type>({
     {oid::void_, "void", oid::none},
 });
 
+struct foreign_type
+{
+    std::uint32_t type;
+    std::string_view name;
+};
+
+/// Common types that no type here holds; who reads one shall at least be told its name.
+constexpr auto foreign_types = std::to_array<foreign_type>({
+    {26, "oid"},         {142, "xml"},       {199, "json[]"},     {600, "point"},
+    {650, "cidr"},       {790, "money"},     {829, "macaddr"},    {869, "inet"},
+    {1082, "date"},      {1083, "time"},     {1114, "timestamp"}, {1115, "timestamp[]"},
+    {1182, "date[]"},    {1183, "time[]"},   {1186, "interval"},  {1187, "interval[]"},
+    {1231, "numeric[]"}, {1266, "timetz"},   {1560, "bit"},       {1562, "varbit"},
+    {1700, "numeric"},   {2205, "regclass"}, {2249, "record"},    {3614, "tsvector"},
+    {3802, "jsonb"},     {3807, "jsonb[]"},
+});
+
 const known_type* find(oid type) noexcept
 {
     const auto found = std::ranges::find(known_types, type, &known_type::type);
@@ -85,7 +102,10 @@ std::uint64_t read_big_endian(std::span<const std::byte> data) noexcept
 std::string to_string(oid type)
 {
     if (const known_type* known = find(type)) return std::string{known->name};
-    return "type " + std::to_string(static_cast<std::uint32_t>(type));
+    const auto number = static_cast<std::uint32_t>(type);
+    const auto foreign = std::ranges::find(foreign_types, number, &foreign_type::type);
+    if (foreign != foreign_types.end()) return std::string{foreign->name};
+    return "type " + std::to_string(number);
 }
 
 namespace detail {
@@ -175,6 +195,11 @@ boost::uuids::uuid read_uuid(std::span<const std::byte> data)
     std::ranges::transform(
         data, std::begin(value.data), [](std::byte b) { return std::to_integer<std::uint8_t>(b); });
     return value;
+}
+
+bool is_known(oid type) noexcept
+{
+    return find(type) != nullptr;
 }
 
 bool is_integer(oid type) noexcept

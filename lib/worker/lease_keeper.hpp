@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -91,6 +92,9 @@ public:
     ///     was lost or the task is to be handed back.
     held hold(
         const store::activity_task& task, time_point asked, std::function<void(stop_reason)> stop);
+
+    /// How many leases it holds: of tasks that have neither ended nor been handed back.
+    std::size_t count(task_kind kind) noexcept { return of(kind).size(); }
 
     /// Tells every activity that still runs to stop.
     void stop_all(stop_reason reason);

@@ -201,12 +201,7 @@ asio::awaitable<void> worker_core::leave()
         progress_.clear();
         co_await progress_.wait_until(leave_until_);
     }
-    if (!idle())
-        engine_->log(
-            log_level::warning,
-            "left to their leases what still runs: functions on threads cannot be stopped",
-            {{"workflow_tasks", std::to_string(workflow_slots_->used())},
-             {"activities", std::to_string(activity_slots_->used())}});
+    log_what_remains();
     // A request that the server does not answer must not hold up the end, nor outlast it.
     for (asio::cancellation_signal& cancel : task_cancels_) // resumed later, not in here
         cancel.emit(asio::cancellation_type::terminal);
@@ -226,6 +221,28 @@ asio::awaitable<void> worker_core::leave()
     request_forwarder_.reset();
     // What was handed back others must hear of before this process ends.
     co_await engine_->announced(leave_until_);
+}
+
+/// A slot is held until the code has returned, a lease only until the task was handed back: what
+/// still has one is what others have to wait for.
+void worker_core::log_what_remains()
+{
+    const std::size_t workflow_tasks = leases_->count(task_kind::workflow);
+    const std::size_t activities = leases_->count(task_kind::activity);
+    if (workflow_tasks + activities + polling_ != 0)
+        engine_->log(
+            log_level::warning, "left to their leases what could not be handed back in time",
+            {{"workflow_tasks", std::to_string(workflow_tasks)},
+             {"activities", std::to_string(activities)},
+             {"unanswered_claims", std::to_string(polling_)}});
+    // The others wait for a thread, and will not be called.
+    const std::size_t functions = std::min(thread_slots_->used(), options_.threads());
+    if (functions != 0)
+        engine_->log(
+            log_level::warning,
+            "functions on threads were told to stop and still run: the worker's destruction waits "
+            "for them",
+            {{"functions", std::to_string(functions)}});
 }
 
 bool worker_core::idle() const noexcept

@@ -71,6 +71,7 @@ private:
     boost::asio::awaitable<void> work();
     boost::asio::awaitable<bool> wait_for_drain();
     boost::asio::awaitable<void> leave();
+    void log_what_remains();
     bool idle() const noexcept;
     bool runs_plain_functions() const noexcept;
 

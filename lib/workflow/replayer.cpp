@@ -153,11 +153,17 @@ void replayer::driver::require_usable() const
 void replayer::driver::refuse_overrun() const
 {
     if (run_.overran() != detail::runtime::overrun::steps) return;
+    // Of a cancellation that a loop catches every time, the loop's waits are not to blame.
+    const char* const advice =
+        run_.cancel_requested()
+            ? "the instance was asked to end, and only shielded operations wait now: let the "
+              "cancellation end a loop like this"
+            : "give a loop like this something to wait for, a sleep of more than zero, or let it "
+              "continue as new";
     refuse(
         errc::activation_too_long,
         "the code took " + std::to_string(defaults::maximum_activation_steps) +
-            " steps without waiting for anything that takes time; give a loop like this something "
-            "to wait for, a sleep of more than zero, or let it continue as new");
+            " steps without waiting for anything that takes time; " + advice);
 }
 
 void replayer::driver::refuse(errc kind, const std::string& sentence) const

@@ -313,6 +313,21 @@ TEST_CASE("a listener may be destroyed while it runs")
     });
 }
 
+TEST_CASE("a connection string that can never be valid is refused at once")
+{
+    asio::io_context io{1};
+    pg::listener_options options{pg::connection_options{"hots=localhost"}};
+    pg::listener listener{io.get_executor(), options.channels({"orders"})};
+    bool reported = false;
+    listener.on_down([&](const pg::error&) { reported = true; });
+    test::run(io, [&]() -> asio::awaitable<void> {
+        const pg::error e = co_await test::failure_of(listener.run());
+        CHECK(e.code() == pg::errc::connect_failed);
+        CHECK(contains(e.what(), "invalid connection option \"hots\""));
+    });
+    CHECK(!reported);
+}
+
 TEST_CASE("a channel name that cannot be one is refused at once")
 {
     asio::io_context io{1};

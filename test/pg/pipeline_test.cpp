@@ -292,6 +292,27 @@ TEST_CASE("without prepared statements nothing is prepared")
     });
 }
 
+TEST_CASE("arguments that a statement has no parameters for are refused, and nothing is sent")
+{
+    test::run([]() -> asio::awaitable<void> {
+        pg::connection c = co_await test::connect();
+        const pg::statement twice{"select $1::int + $1::int"};
+        pg::pipeline p;
+        const auto refused = test::failure_of([&] { p.add(twice, 5, 7, 8); });
+        CHECK(refused.code() == pg::errc::bad_value);
+        CHECK(contains(refused.what(), "takes at most 1 arguments; it was given 3"));
+        const auto of_execute = test::failure_of([&] { (void)c.execute(twice, 5, 7); });
+        CHECK(of_execute.code() == pg::errc::bad_value);
+        const pg::statement one{"select 1"};
+        const auto none = test::failure_of([&] { p.add(one, 5); });
+        CHECK(contains(none.what(), "takes at most 0 arguments"));
+        const pg::result right = co_await c.execute(twice, 5);
+        CHECK(right.get<int>(0, 0) == 10);
+        const pg::error too_few = co_await test::failure_of(c.execute(twice));
+        CHECK(too_few.code() == pg::errc::server_error);
+    });
+}
+
 TEST_CASE("one statement takes arguments of different types, each prepared for itself")
 {
     test::run([]() -> asio::awaitable<void> {

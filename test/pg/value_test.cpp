@@ -210,6 +210,32 @@ TEST_CASE("a column read as what it is not is refused with bad_value, naming col
     });
 }
 
+TEST_CASE("a column of a type that no value here holds is refused by name, with the cast to write")
+{
+    test::run([]() -> asio::awaitable<void> {
+        pg::connection c = co_await test::connect();
+        const pg::statement s{"select 1.5::numeric as n, '{}'::jsonb as j, current_date as d, "
+                              "'1 h'::interval as i, array[1.5] as a, '(1,2)'::int4range as r"};
+        const pg::result r = co_await c.execute(s);
+        const auto refused = [](auto read) { return std::string{test::failure_of(read).what()}; };
+        CHECK(
+            refused([&] { r.get<double>(0, 0); }) ==
+            "column 0 (\"n\") is numeric; double precision is expected: cast it in the statement, "
+            "n::double precision");
+        CHECK(
+            refused([&] { r.get<std::string>(0, 1); }) ==
+            "column 1 (\"j\") is jsonb; text is expected: cast it in the statement, j::text");
+        CHECK(contains(refused([&] { r.get<pg::timestamp>(0, 2); }), "is date; timestamptz is"));
+        CHECK(contains(refused([&] { r.get<std::int64_t>(0, 3); }), "is interval; bigint is"));
+        CHECK(contains(refused([&] { r.get<std::vector<double>>(0, 4); }), "is numeric[]; double"));
+        CHECK(contains(refused([&] { r.get<std::string>(0, 5); }), "is type 3904; text is"));
+        const pg::statement cast{"select ($1::numeric)::float8, ($2::jsonb)::text"};
+        const pg::result casted = co_await c.execute(cast, 1.5, "{}");
+        CHECK(casted.get<double>(0, 0) == 1.5);
+        CHECK(casted.get<std::string>(0, 1) == "{}");
+    });
+}
+
 TEST_CASE(
     "a text that is not UTF-8 or holds a zero byte is refused by the server, and by nothing before")
 {

@@ -40,7 +40,7 @@ void read_all(int out, int err, command_result& result)
 
 } // namespace
 
-command_result run_command(std::vector<std::string> arguments)
+command_result run_command(std::vector<std::string> arguments, const char* output)
 {
     arguments.insert(arguments.begin(), PERDURE_COMMAND);
     std::vector<char*> pointers;
@@ -57,7 +57,10 @@ command_result run_command(std::vector<std::string> arguments)
         throw std::runtime_error{"cannot make a pipe"};
     posix_spawn_file_actions_t actions;
     ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    if (output)
+        ::posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output, O_WRONLY, 0);
+    else
+        ::posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
     ::posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO);
     pid_t pid = 0;
     const int failed = ::posix_spawn(

@@ -13,4 +13,6 @@ struct command_result
 };
 
 /// Runs `perdure` with these arguments, PERDURE_DSN not set, and waits for its end.
-command_result run_command(std::vector<std::string> arguments);
+///
+/// \param output the file that its standard output goes to; without one, it is in the result.
+command_result run_command(std::vector<std::string> arguments, const char* output = nullptr);

@@ -182,6 +182,24 @@ TEST_CASE("wrong usage exits with status 2 and one sentence")
     CHECK(contains(run_command({"list", "--help"}).out, "--workflow"));
 }
 
+TEST_CASE("output that cannot be written is an error, whatever was to be printed")
+{
+    const installation on;
+    start(on, greet("hello").id("full"));
+    const std::vector<std::vector<std::string>> all{
+        {"show", "--json", "full", "--dsn", on.dsn, "--schema", on.schema},
+        {"help"},
+        {"--help"},
+        {"show", "--help"},
+        {"--version"}};
+    for (const std::vector<std::string>& each : all) {
+        CAPTURE(each.front());
+        const command_result lost = run_command(each, "/dev/full");
+        CHECK(lost.status == 1);
+        CHECK(lost.err == "perdure: cannot write the output\n");
+    }
+}
+
 TEST_CASE("list shows instances newest first, and filters them")
 {
     const installation here;
@@ -312,7 +330,9 @@ TEST_CASE("cancel ends an instance, remove takes what is finished, and stats cou
     CHECK(object.at("queues").at(1).at("workflow_tasks").as_int64() == 1);
     CHECK(object.at("queues").at(1).at("activity_tasks").as_int64() == 0);
 
-    check_failed(here.call({"remove", "one"}), 1, "still active");
+    check_failed(
+        here.call({"remove", "one"}), 1,
+        "still active: cancel it first, and let a worker that has its code carry that out");
     const command_result asked = here.call({"cancel", "one"});
     CHECK(asked.err == "");
     CHECK(asked.out == "asked one to end\n");
@@ -338,6 +358,7 @@ TEST_CASE("cancel ends an instance, remove takes what is finished, and stats cou
     CHECK(contains(shown.out, "state     cancelled"));
     CHECK(contains(shown.out, "cancel_requested"));
     CHECK(contains(shown.out, "workflow_cancelled"));
+    CHECK(!contains(shown.out, "failure ")); // it has not failed
 
     const command_result removed = here.call({"remove", "one", "two"});
     CHECK(removed.out == "removed one\n"); // what was done is known

@@ -1,11 +1,9 @@
 // The README shows code that is compiled.
 #include "workflow/shop.hpp"
 
-#include <perdure/workflow/context.hpp>
+#include <perdure/perdure.hpp>
 #include <perdure/workflow/history.hpp>
-#include <perdure/workflow/implementation.hpp>
 #include <perdure/workflow/replayer.hpp>
-#include <perdure/workflow/task.hpp>
 
 #include <doctest/doctest.h>
 

@@ -130,6 +130,11 @@ TEST_CASE("what does not end is handed back within the deadline, and a parked wo
         leaving.drain(1s);
         wait_for_end(leaving, 5s); // half its lease
         CHECK(leaving.logged("an activity was handed back"));
+        CHECK(!leaving.logged("left to their leases"));
+        CHECK(
+            leaving.logged("functions on threads were told to stop and still run") ==
+            (as == form::plain_function));
+        CHECK(leaving.logged("functions=1") == (as == form::plain_function));
         CHECK(result_of_job(staying) == 1);
         never_ends.let_go = true;
     }
@@ -154,6 +159,9 @@ TEST_CASE("a drain gives up on a database that went away, and leaves what it hol
             leaving.drain(1s);
             wait_for_end(leaving, 8s);
             CHECK(leaving.logged("draining"));
+            CHECK(leaving.logged(
+                "left to their leases what could not be handed back in time workflow_tasks=0 "
+                "activities=1"));
             never_ends.let_go = true;
 
             process staying{on};

@@ -1,9 +1,11 @@
-// The code of docs/workflows.md, so that it compiles and does what is said there.
+// The code of docs/workflows.md, so that it compiles and does what is said there; what is about
+// workers and clients is in client/documentation_test.cpp.
 #include "instance.hpp"
 #include "outcome.hpp"
 #include "shop.hpp"
 
 #include <perdure/workflow/history.hpp>
+#include <perdure/workflow/replayer.hpp>
 
 #include <boost/uuid/uuid_io.hpp>
 
@@ -72,6 +74,23 @@ perdure::task<std::string> both(perdure::context ctx, shop::order order)
     auto all = co_await when_all(ctx.run(shop::charge(order)), ctx.receive(shop::note));
     auto& [payment, note] = all;
     co_return payment + ": " + note;
+}
+
+perdure::task<std::string> charge_while_shipping(perdure::context ctx, shop::order order)
+{
+    const auto charging = ctx.start(ctx.shielded().run(shop::charge(order)));
+    std::exception_ptr problem;
+    try {
+        co_await when_all(charging, ctx.run(shop::ship(order).attempts(1)));
+    } catch (...) {
+        problem = std::current_exception();
+    }
+    const std::string payment = co_await charging; // charged by now, whatever else failed
+    if (problem) {
+        co_await ctx.shielded().run(shop::refund(payment));
+        std::rethrow_exception(problem);
+    }
+    co_return payment;
 }
 
 perdure::task<std::string> whichever_first(perdure::context ctx)
@@ -295,6 +314,34 @@ TEST_CASE("the documented compensation refunds what is not approved, and fails w
     REQUIRE(last.finish);
     CHECK(last.finish->kind == finish::kind::failed);
     CHECK(decode_failure(last.finish->data).type == "sold-out");
+    buyer.check_replays();
+}
+
+TEST_CASE("the documented group leaves what is to be undone to run, and it is undone")
+{
+    const auto code = [](context ctx) { return documented::charge_while_shipping(ctx, an_order); };
+    instance buyer = text_instance(code);
+    CHECK(
+        commands(buyer.activate()) ==
+        words{"activity_scheduled #1 charge", "activity_scheduled #2 ship"});
+    SUBCASE("when something else in it fails")
+    {
+        buyer.fail(2, shop::sold_out().info());
+        CHECK(commands(buyer.activate()).empty()); // the payment is waited for, not cancelled
+        buyer.complete(1, R"("payment")");
+        CHECK(commands(buyer.activate()) == words{"activity_scheduled #3 refund"});
+        buyer.complete(3, "null");
+        CHECK(commands(buyer.activate()) == words{"workflow_failed"});
+    }
+    SUBCASE("when the instance is asked to end")
+    {
+        buyer.cancel();
+        CHECK(commands(buyer.activate()) == words{"activity_cancelled #2"});
+        buyer.complete(1, R"("payment")");
+        CHECK(commands(buyer.activate()) == words{"activity_scheduled #3 refund"});
+        buyer.complete(3, "null");
+        CHECK(commands(buyer.activate()) == words{"workflow_cancelled"});
+    }
     buyer.check_replays();
 }
 

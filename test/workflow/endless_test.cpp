@@ -43,6 +43,24 @@ TEST_CASE("a loop of awaits that never wait fails the task, whatever they are")
     }
 }
 
+TEST_CASE("a loop that catches its cancellation every time is told why nothing waits any more")
+{
+    instance stubborn = text_instance([](context ctx) -> task<std::string> {
+        for (;;) {
+            try {
+                co_await ctx.sleep(1h);
+            } catch (const cancelled&) { // and again
+            }
+        }
+    });
+    stubborn.activate();
+    stubborn.cancel();
+    const std::string said = refusal(errc::activation_too_long, [&] { stubborn.activate(); });
+    CHECK(said.find("the instance was asked to end") != std::string::npos);
+    CHECK(said.find("only shielded operations wait now") != std::string::npos);
+    CHECK(said.find("something to wait for") == std::string::npos);
+}
+
 TEST_CASE("steps are counted anew in each activation, also in a replay")
 {
     instance busy = text_instance([](context ctx) -> task<std::string> {

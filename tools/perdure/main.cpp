@@ -59,7 +59,10 @@ public:
             app_.parse(argc, argv);
             if (!action_) throw CLI::RequiredError{"A command"};
         } catch (const CLI::ParseError& end) { // also --help and --version
-            if (end.get_exit_code() == 0) return app_.exit(end);
+            if (end.get_exit_code() == 0) {
+                app_.exit(end); // prints it
+                return status_of_output();
+            }
             std::cerr << "perdure: " << tool::one_line(sentence_of(end), 300) << "; see "
                       << page_for_errors() << '\n';
             return usage_error;
@@ -67,8 +70,7 @@ public:
         where_.dsn_as_argument = dsn_->count() > 0;
         try {
             action_();
-            std::cout.flush();
-            return 0;
+            return status_of_output();
         } catch (const std::exception& failure) {
             std::cout.flush();
             std::cerr << "perdure: " << tool::one_line(tool::sentence_of(failure, where_)) << '\n';
@@ -77,6 +79,15 @@ public:
     }
 
 private:
+    /// Nobody may take what a full disk cut short for all there was.
+    static int status_of_output()
+    {
+        std::cout.flush();
+        if (std::cout) return 0;
+        std::cerr << "perdure: cannot write the output\n";
+        return 1;
+    }
+
     std::string sentence_of(const CLI::ParseError& end) const
     {
         if (const auto* const many = dynamic_cast<const CLI::ArgumentMismatch*>(&end)) {

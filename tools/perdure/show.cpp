@@ -71,13 +71,8 @@ void print_waiting(const store::instance_state& state, const std::vector<event>&
 
 void print_end(const event& last)
 {
-    switch (last.type) {
-    case event_type::workflow_failed:
-    case event_type::workflow_cancelled:
+    if (last.type == event_type::workflow_failed)
         print_line("failure", one_line(describe(decode_failure(last.data))));
-        break;
-    default: break;
-    }
 }
 
 /// \param before how many events of the run come before these.

@@ -102,8 +102,9 @@ public:
 
     /// Listens until `stop` (returns) or until cancelled (throws `operation_aborted`); nothing of
     /// it is pending on the executor afterwards. Throws `error` with errc::bad_value at once for a
-    /// channel name that cannot be one; no other error: failures are reported by `on_down` and
-    /// tried again. Call it once.
+    /// channel name that cannot be one, and with errc::connect_failed for a connection string that
+    /// libpq cannot read; no other error: failures are reported by `on_down` and tried again. Call
+    /// it once.
     boost::asio::awaitable<void> run();
 
     /// Ends `run`, now or when it is called.

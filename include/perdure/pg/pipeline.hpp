@@ -27,7 +27,9 @@ public:
         pg::parameters parameters;
     };
 
-    /// Adds a statement; returns the index of its result. Argument types: see `parameters`.
+    /// Adds a statement; returns the index of its result. Argument types: see `parameters`. Throws
+    /// `error` with errc::bad_value when there are more arguments than the statement can have
+    /// parameters.
     template <class... A>
     std::size_t add(const statement& s, const A&... arguments)
     {

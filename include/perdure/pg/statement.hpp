@@ -3,6 +3,7 @@
 
 #include <perdure/config.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,9 +26,14 @@ public:
     /// The name it is prepared under, apart from a suffix for the types of its arguments.
     std::string_view name() const noexcept { return data_->name; }
 
+    /// The number of the highest `$n` in the text, quoted ones and comments included: it takes no
+    /// more arguments than that.
+    std::size_t highest_parameter() const noexcept { return data_->highest_parameter; }
+
 private:
     struct data
     {
+        std::size_t highest_parameter = 0;
         std::string sql;
         std::string name;
     };

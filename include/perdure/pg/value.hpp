@@ -63,7 +63,7 @@ enum class oid : std::uint32_t
     void_ = 2278,
 };
 
-/// The type's name in SQL, or `type <number>` for one this library does not know.
+/// The type's name in SQL, or `type <number>` for one that is neither listed above nor common.
 PERDURE_DECL std::string to_string(oid);
 
 namespace detail {
@@ -81,6 +81,7 @@ PERDURE_DECL double read_double(std::span<const std::byte> data);
 PERDURE_DECL timestamp read_timestamp(std::span<const std::byte> data);
 PERDURE_DECL boost::uuids::uuid read_uuid(std::span<const std::byte> data);
 
+PERDURE_DECL bool is_known(oid) noexcept; ///< Whether it is listed above.
 PERDURE_DECL bool is_integer(oid) noexcept;
 PERDURE_DECL bool is_text(oid) noexcept;
 

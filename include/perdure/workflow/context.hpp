@@ -337,7 +337,8 @@ public:
 
     /// A context whose operations no cancellation interrupts: for compensation and clean-up.
     /// `co_await ctx.shielded().run(shop::refund(payment));`. Give it to a helper, and all that the
-    /// helper does is shielded.
+    /// helper does is shielded. A failed \ref when_all and a decided \ref select cancel their
+    /// operands, shielded ones too: give them a future, `ctx.start(ctx.shielded().run(…))`.
     context shielded() const noexcept
     {
         context same = *this;

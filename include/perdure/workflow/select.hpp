@@ -215,7 +215,8 @@ inline constexpr bool awaitable_in_workflow<selection<Operand>> = true;
 /// activity is no longer wanted. A task gets \ref cancelled thrown where it awaits an operation,
 /// and is waited for; what it does then, in its own time and under context::shielded(), is done
 /// before the select is over. Its own outcome is dropped. Futures and spawned tasks go on: what
-/// shall survive a select is started with context::start, a timer included.
+/// shall survive a select is started with context::start, a timer included, and so is what would
+/// have to be undone: context::shielded() does not keep an operand from being cancelled.
 ///
 /// A cancellation of the instance reaches what is waited for, not the select itself.
 template <class... Operands>

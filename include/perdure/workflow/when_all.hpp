@@ -161,7 +161,9 @@ inline constexpr bool is_vector<std::vector<T>> = true;
 /// cancelled: a timer is cancelled, a signal is left to the next receive, an activity is no longer
 /// wanted. A task gets \ref cancelled thrown where it awaits an operation, and is waited for; what
 /// it does then, in its own time and under context::shielded(), is done before the failure is
-/// thrown. Its own outcome is dropped. Futures and spawned tasks go on.
+/// thrown. Its own outcome is dropped. Futures and spawned tasks go on. An operand that is an
+/// operation of context::shielded() is cancelled all the same: what has to be undone is started
+/// before (context::start), and its future given to the group and awaited behind it.
 ///
 /// What came before the failure is dropped with the group, a signal that was received included: a
 /// signal is received once. To keep it, give the group a future of the receive (context::start).
