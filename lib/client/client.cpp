@@ -255,7 +255,7 @@ asio::awaitable<untyped_instance> client::start_untyped_within(
     const std::optional<store::instance_key> made =
         co_await core->engine().store().create(within, std::move(instance));
     if (!made) throw_already_exists(given);
-    co_return untyped_instance{core, given, *made};
+    co_return untyped_instance{core, given, made};
 }
 
 asio::awaitable<std::vector<store::instance_state>> client::list(store::list_request request) const

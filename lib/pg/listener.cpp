@@ -169,8 +169,9 @@ asio::awaitable<void> listener::state::run(std::shared_ptr<state> self)
         co_await both.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
     self->up = false;
     const auto& [order, failure, stopped] = outcome;
+    if (self->stopped_) co_return; // before a cancellation, if there was one
     if (order[0] == 0 && failure) std::rethrow_exception(failure);
-    if (!self->stopped_) throw boost::system::system_error{asio::error::operation_aborted};
+    throw boost::system::system_error{asio::error::operation_aborted};
 }
 
 void listener::state::stop() noexcept

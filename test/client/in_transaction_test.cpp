@@ -55,13 +55,13 @@ asio::awaitable<void> start_and_forget(client on, pg::transaction* within, std::
 }
 
 /// How many rows there are that a transaction may have left.
-asio::awaitable<std::int64_t> rows(const installation& on)
+asio::awaitable<std::int64_t> rows(std::string schema)
 {
     pg::connection session = co_await connect();
     std::int64_t sum = 0;
     for (const char* const table : {"instances", "history", "workflow_tasks", "requests"}) {
         const pg::statement count{
-            "select count(*) from " + pg::quote_identifier(on.schema()) + "." + table};
+            "select count(*) from " + pg::quote_identifier(schema) + "." + table};
         const pg::result counted = co_await session.execute(count);
         sum += counted.get<std::int64_t>(0, 0);
     }
@@ -86,7 +86,7 @@ TEST_CASE("what is started and signalled in a transaction happens when that is c
             CHECK(started.id() == "greeting");
             co_await started.signal(together, name, "you");
             co_await started.signal(together, go);
-            const auto seen_by_others = co_await rows(on);
+            const auto seen_by_others = co_await rows(on.schema());
             CHECK(seen_by_others == 0);
             co_await together.commit();
             const std::string result = co_await started.result();
@@ -101,7 +101,7 @@ TEST_CASE("nothing remains of a transaction that is rolled back")
     process here{on};
     here.run([&]() -> asio::awaitable<void> {
         const auto other = co_await here.client().start(greet("other").id("other"));
-        const auto before = co_await rows(on);
+        const auto before = co_await rows(on.schema());
         pg::connection session = co_await connect();
         {
             pg::transaction together = co_await session.begin();
@@ -113,7 +113,7 @@ TEST_CASE("nothing remains of a transaction that is rolled back")
             const auto said = co_await refusal(started.signal(name, "you"));
             CHECK(said == errc::not_found);
         }
-        const auto after = co_await rows(on);
+        const auto after = co_await rows(on.schema());
         CHECK(after == before);
     });
 }

@@ -182,6 +182,32 @@ TEST_CASE("a request is not lost when its instance ends and another of its id be
     CHECK(bench.claim_one("next").arrived.size() == 1);
 }
 
+TEST_CASE("a request that was not delivered is not deleted while its id is active")
+{
+    const installation on;
+    workbench bench{on};
+    bench.start_finished("one");
+    bench.start("one");
+    write_down(bench, "one");
+    bench.run([&]() -> asio::awaitable<void> {
+        by_hand session = co_await by_hand::connect(on);
+        SUBCASE("by who came too late for an earlier instance")
+        {
+            co_await session("prepare taking as " + read_sql("delete_requests"));
+            const pg::result gone = co_await session("execute taking(array[1])");
+            CHECK(gone.size() == 0);
+        }
+        SUBCASE("by who removes an earlier instance")
+        {
+            co_await session("delete from {schema}.history where instance = 1");
+            co_await session("select set_config('perdure.targets', '{1}', false)");
+            const pg::result removed = co_await session(read_sql("remove_instances"));
+            CHECK(removed.size() == 1);
+        }
+    });
+    CHECK(bench.count("requests") == 1);
+}
+
 TEST_CASE("a locked instance holds up nobody else's requests, and its own keep their order")
 {
     const installation on;

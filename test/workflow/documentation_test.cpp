@@ -280,10 +280,11 @@ void check_compensation(F code)
 
 TEST_CASE("the code of docs/workflows.md is what is compiled here")
 {
-    const std::string compiled = "\n" + normalized(read_text("test/workflow/shop.hpp")) +
-                                 normalized(read_text("test/workflow/documentation_test.cpp")) +
-                                 normalized(read_text("test/client/documentation_test.cpp")) +
-                                 normalized(read_text("test/client/documented_transaction_test.cpp"));
+    const std::string compiled =
+        "\n" + normalized(read_text("test/workflow/shop.hpp")) +
+        normalized(read_text("test/workflow/documentation_test.cpp")) +
+        normalized(read_text("test/client/documentation_test.cpp")) +
+        normalized(read_text("test/client/documented_transaction_test.cpp"));
     const std::vector<std::string> blocks = blocks_of(read_text("docs/workflows.md"));
     CHECK(blocks.size() > 10);
     for (const std::string& block : blocks) {
