@@ -209,9 +209,8 @@ void lookouts::served(const topic& what, std::span<const store::announcement_id>
 {
     state* const where = find(what);
     if (!where) return;
-    const time_point now = now_();
     std::erase_if(where->waiting, [&](const lookout::announced& each) {
-        return each.since <= now && std::ranges::find(ids, each.id) != ids.end();
+        return std::ranges::find(ids, each.id) != ids.end();
     });
     schedule(*where);
 }

@@ -227,3 +227,29 @@ TEST_CASE("processes that notify within their transactions are heard, and hear")
     });
     client.run([&] { return wait_until([&] { return spelt == "ok"; }); });
 }
+
+TEST_CASE("what a program started before it ended is heard of, however much that was")
+{
+    static constexpr workflow<"nothing", void()> nothing;
+    constexpr int many = 100;
+    const installation on;
+    process worker{on, test_dsn(), patient(on)};
+    int done = 0;
+    auto& runs = worker.add_worker();
+    runs.implement(nothing, [&done](context) -> task<void> {
+        ++done;
+        co_return;
+    });
+    worker.start_all();
+    worker.run([&] { return wait_until([&] { return worker.logged("notifications arrive"); }); });
+    {
+        process program{on, test_dsn(), patient(on)};
+        int started = 0;
+        for (int i = 0; i < many; ++i)
+            asio::co_spawn(
+                program.io(), program.client().start(nothing()),
+                [&](std::exception_ptr failure, const instance<void>&) { started += !failure; });
+        program.run([&] { return wait_until([&] { return started == many; }); });
+    }
+    worker.run([&] { return wait_until([&] { return done >= many; }); });
+}
