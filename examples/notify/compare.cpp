@@ -59,8 +59,8 @@ struct side
     perdure::engine engine;
     perdure::worker worker;
     std::optional<perdure::client> client; // until it is done: it keeps the listener running
-    double last = 0;    // milliseconds
-    long long idle = 0; // statements
+    double last = 0;                       // milliseconds
+    long long idle = 0;                    // statements
 };
 
 /// Waits that long.
