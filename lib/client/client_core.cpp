@@ -56,7 +56,6 @@ asio::awaitable<store::created> client_core::start(store::new_instance instance)
 {
     co_await engine_->ready();
     store::created made = co_await starts_->submit(std::move(instance));
-    co_await engine_->announced(); // a program may end as soon as it has started something
     co_return made;
 }
 
@@ -64,7 +63,6 @@ asio::awaitable<store::signalled> client_core::signal(store::signal_request requ
 {
     co_await engine_->ready();
     store::signalled outcome = co_await signals_->submit(std::move(request));
-    co_await engine_->announced();
     co_return outcome;
 }
 
@@ -72,7 +70,6 @@ asio::awaitable<store::signalled> client_core::cancel(store::cancel_request requ
 {
     co_await engine_->ready();
     store::signalled outcome = co_await cancels_->submit(std::move(request));
-    co_await engine_->announced();
     co_return outcome;
 }
 

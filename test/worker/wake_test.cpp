@@ -250,6 +250,8 @@ TEST_CASE("what a program started before it ended is heard of, however much that
                 program.io(), program.client().start(nothing()),
                 [&](std::exception_ptr failure, const instance<void>&) { started += !failure; });
         program.run([&] { return wait_until([&] { return started == many; }); });
+        program.io().restart();
+        program.io().run(); // as a program does that ends when there is nothing left to do
     }
     worker.run([&] { return wait_until([&] { return done >= many; }); });
 }
