@@ -88,6 +88,7 @@ void lookout::room(bool free)
 void lookout::look()
 {
     const time_point now = of_->now_();
+    looked_after_ = of_->additions_;
     for (state* const topic : topics_) {
         for (const announced& each : topic->waiting)
             if (each.since <= now) looking_for_.push_back({topic, each});
@@ -102,8 +103,10 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
     for (const auto& [topic, what] : served) of_->say_served(*topic, what.id);
     for (state* const topic : topics_) {
         const auto next = std::ranges::find(due, topic->which.queue, &store::queue_due::queue);
-        if (next == due.end() || !next->visible_at) continue;
-        of_->expect(*topic, *next->visible_at);
+        if (next == due.end()) continue;
+        forget_until(*topic, next->visible_at);
+        if (!next->visible_at) continue;
+        of_->expect(*topic, *next->visible_at, false);
         // Others no longer look at the instants that were served, and know nothing of the leases
         // that were just taken.
         const bool news = claimed || std::ranges::any_of(served, [topic](const seen& each) {
@@ -116,8 +119,22 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
         else
             of_->says_.pending().add_activity_queue(topic->which.queue, next->visible_at);
         of_->told(topic->which, *next->visible_at);
+        of_->expect(*topic, *next->visible_at, true);
         of_->says_.urge(of_->now_());
     }
+}
+
+/// Leases that were given up, timers that were cancelled: what was due before the earliest row that
+/// is there need not be looked for, unless it became known since, or others were told of it.
+void lookout::forget_until(state& topic, std::optional<timestamp> earliest)
+{
+    const auto first =
+        earliest ? of_->clock_.to_steady(*earliest) : std::chrono::steady_clock::time_point::max();
+    const auto now = of_->now_();
+    std::erase_if(topic.waiting, [&](const announced& each) {
+        return !each.told && each.added <= looked_after_ && each.since > now && each.since < first;
+    });
+    of_->schedule(topic);
 }
 
 void lookout::left_some()
@@ -177,7 +194,7 @@ void lookouts::heard(
     if (!where || where->watching.empty()) return;
     if (due) {
         told(what, *due);
-        return expect(*where, *due);
+        return expect(*where, *due, true);
     }
     const time_point now = now_();
     const unsigned before = before_us(*where, id, sender_looks);
@@ -191,7 +208,7 @@ void lookouts::committed(const topic& what, std::optional<timestamp> due, store:
 {
     state* const where = find(what);
     if (!where || where->watching.empty()) return;
-    if (due) return expect(*where, *due);
+    if (due) return expect(*where, *due, true);
     const time_point now = now_();
     if (where->has_room()) add(*where, {id, now, now});
 }
@@ -201,7 +218,7 @@ void lookouts::found(const topic& what, timestamp due)
     state* const where = find(what);
     if (!where || where->watching.empty()) return;
     const time_point at = clock_.to_steady(due);
-    if (at > now_()) return expect(*where, due);
+    if (at > now_()) return expect(*where, due, false);
     if (where->has_room()) add(*where, {number_of(due), at, at});
 }
 
@@ -332,20 +349,23 @@ lookouts::state* lookouts::find(const topic& what)
 }
 
 /// An instant from which on something may be claimed is looked at in its own order.
-void lookouts::expect(state& where, timestamp due)
+void lookouts::expect(state& where, timestamp due, bool told)
 {
     const store::announcement_id id = number_of(due);
     const time_point since = clock_.to_steady(due);
     const unsigned before = before_us(where, id, std::nullopt);
-    add(where, {id, since, later(since, patience_behind(before))});
+    add(where, {id, since, later(since, patience_behind(before)), told});
 }
 
 void lookouts::add(state& where, lookout::announced what)
 {
+    what.added = ++additions_;
     const auto known = std::ranges::find(where.waiting, what.id, &lookout::announced::id);
     if (known != where.waiting.end()) {
         known->since = std::min(known->since, what.since);
         known->at = std::min(known->at, what.at);
+        known->told = known->told || what.told;
+        known->added = what.added;
     } else {
         where.waiting.push_back(what);
     }

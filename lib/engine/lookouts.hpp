@@ -13,6 +13,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -57,6 +58,8 @@ private:
         store::announcement_id id{};
         std::chrono::steady_clock::time_point since; // the tasks may be claimed
         std::chrono::steady_clock::time_point at;    // this process looks
+        bool told = false;                           // to others, who rely on each other to look
+        std::uint64_t added = 0;                     // in the order in which it became known
     };
     struct seen
     {
@@ -64,12 +67,15 @@ private:
         announced what;
     };
 
+    void forget_until(state& topic, std::optional<timestamp> earliest);
+
     lookout(lookouts& of, wakeable& flag) : of_{&of}, flag_{&flag} {}
 
     lookouts* of_;
     wakeable* flag_;
     std::vector<state*> topics_;
-    std::vector<seen> looking_for_; // what was announced before it looked
+    std::vector<seen> looking_for_;  // what was announced before it looked
+    std::uint64_t looked_after_ = 0; // what had become known when it looked
     bool room_ = true;
 };
 
@@ -137,7 +143,7 @@ private:
     state& of(const topic& what);
     state* find(const topic& what);
     void add(state& where, lookout::announced what);
-    void expect(state& where, timestamp due);
+    void expect(state& where, timestamp due, bool told);
     void pass(state& where, store::announcement_id id);
     void pass_all(state& where);
     void say_served(state& where, store::announcement_id id);
@@ -152,6 +158,7 @@ private:
     const store::database_clock& clock_;
     std::function<time_point()> now_;
     std::function<void()> changed_;
+    std::uint64_t additions_ = 0;
     std::map<topic, std::unique_ptr<state>> topics_;
 };
 

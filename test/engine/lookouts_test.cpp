@@ -278,6 +278,25 @@ TEST_CASE("instants that are due later are looked at in an order, too")
     CHECK(instants == std::set<time_point>{at + 5s, at + 5s + 20ms, at + 5s + 80ms});
 }
 
+TEST_CASE("the end of a lease that was given up before is not looked for")
+{
+    fleet all{1};
+    auto& one = *all.processes[0];
+    for (int i = 0; i < 3; ++i) {
+        one.place->look();
+        const std::vector<store::queue_due> lease{
+            {"eu", start_there + 10s + std::chrono::seconds{i}}};
+        one.place->found_all(true, lease);
+    }
+    CHECK(one.flag.due == start + 12s);
+    one.place->look();
+    one.hub.committed(
+        *store::decode_announcement(R"({"w":{"eu":1900000007000000}})"), std::nullopt);
+    const std::vector<store::queue_due> nothing{{"eu", std::nullopt}};
+    one.place->found_all(false, nothing);
+    CHECK(one.flag.due == start + 7s); // a timer that became known while it looked
+}
+
 TEST_CASE("the end of a lease is told once in a while, not for each claim")
 {
     fleet all{2};
