@@ -159,9 +159,11 @@ TEST_CASE("a drain gives up on a database that went away, and leaves what it hol
             leaving.drain(1s);
             wait_for_end(leaving, 8s);
             CHECK(leaving.logged("draining"));
-            CHECK(leaving.logged(
-                "left to their leases what could not be handed back in time workflow_tasks=0 "
-                "activities=1"));
+            const std::string left = "left to their leases what could not be handed back in time ";
+            // The activity was claimed as soon as the workflow task was committed, of which the
+            // answer may have been cut off.
+            const bool known = leaving.logged(left + "workflow_tasks=0 activities=1");
+            CHECK((known || leaving.logged(left + "workflow_tasks=1 activities=1")));
             never_ends.let_go = true;
 
             process staying{on};
