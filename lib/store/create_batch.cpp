@@ -16,7 +16,7 @@ constexpr unsigned most_tries = 20;
 } // namespace
 
 create_batch::create_batch(store_core& core, std::vector<new_instance> instances)
-    : core_{core},
+    : batch_operation{core},
       instances_{std::move(instances)},
       created_(instances_.size()),
       tries_(instances_.size())
@@ -53,19 +53,13 @@ pg::pipeline create_batch::build(batch_items items)
         metadata.push_back(each.metadata.span());
         keys.push_back(each.start_key);
     }
-    pg::pipeline work;
-    work.begin();
-    work.add(core_.sql.durable_settings);
+    pg::pipeline work = begin();
     work.add(core_.sql.create_instances, ids, workflows, queues, arguments, metadata, keys);
     look_up_ = work.add(core_.sql.look_up_created, ids, keys);
-    announcement what;
+    announcement what = news();
     for (const std::size_t item : items) what.add_workflow_queue(instances_[item].queue);
-    // That nothing was created, only the database knows.
-    told_as_ = core_.commit(work, what, [&](pg::pipeline& to, const announcer::rider& rider) {
-        to.add(
-            core_.sql.notify_created, core_.channel, rider.payload, ids, keys,
-            !rider.within_transaction);
-    });
+    // Also when it turns out that an id is taken: asking the database would cost every start.
+    told_as_ = core_.commit(work, what);
     return work;
 }
 
@@ -90,7 +84,7 @@ std::vector<std::size_t> create_batch::confirmed(
         if (unanswered.contains(item) || made.status != created::status::created) continue;
         if (!fresh_ones.insert(made.instance).second) made.status = created::status::repeated;
     }
-    announcement what;
+    announcement what = news();
     for (const std::size_t item : items)
         if (created_[item].status != created::status::already_exists)
             what.add_workflow_queue(instances_[item].queue);

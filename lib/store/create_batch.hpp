@@ -29,7 +29,6 @@ public:
     created take(std::size_t item) { return std::move(created_[item]); }
 
 private:
-    store_core& core_;
     std::vector<new_instance> instances_;
     std::vector<created> created_;
     std::vector<unsigned> tries_; // that were committed without an answer

@@ -40,7 +40,6 @@ statements::statements(std::string_view schema)
       next_workflow_due{pg::load_statement(sql::next_workflow_due, schema)},
       note_problems{pg::load_statement(sql::note_problems, schema)},
       notify{pg::load_statement(sql::notify, schema)},
-      notify_created{pg::load_statement(sql::notify_created, schema)},
       notify_signalled{pg::load_statement(sql::notify_signalled, schema)},
       read_arrived{pg::load_statement(sql::read_arrived, schema)},
       read_claimed_history{pg::load_statement(sql::read_claimed_history, schema)},

@@ -45,7 +45,6 @@ struct statements
     pg::statement next_workflow_due;
     pg::statement note_problems;
     pg::statement notify;
-    pg::statement notify_created;
     pg::statement notify_signalled;
     pg::statement read_arrived;
     pg::statement read_claimed_history;

@@ -2,12 +2,13 @@
 -- had finished is swept: nobody waits for it.
 with due as materialized (
     select task.instance, task.id, task.cancelled
-    from unnest($1::text[], $2::smallint[]) as wanted (queue, priority)
+    from unnest($1::text[], $2::smallint[], $6::timestamptz[]) as wanted (queue, priority, mark)
     cross join lateral (
         select instance, id, cancelled
         from {schema}.activity_tasks
         where queue = wanted.queue
             and priority = wanted.priority
+            and visible_at >= coalesce(wanted.mark, '-infinity')
             and visible_at <= now()
         order by visible_at
         limit $3::integer
@@ -21,7 +22,7 @@ swept as (
         array(select instance from due where cancelled),
         array(select id from due where cancelled)
     ) as picked (instance, id)
-    where task.instance = picked.instance
+    where task.instance = any (array[picked.instance])
         and task.id = picked.id
 ),
 taken as (
@@ -33,7 +34,7 @@ taken as (
         array(select instance from due where not cancelled),
         array(select id from due where not cancelled)
     ) with ordinality as picked (instance, id, position)
-    where task.instance = picked.instance
+    where task.instance = any (array[picked.instance])
         and task.id = picked.id
     returning task.*, picked.position
 )
@@ -54,5 +55,5 @@ select
     taken.backoff_coefficient,
     taken.maximum_interval
 from taken
-join {schema}.instances as instance on instance.k = taken.instance
+join {schema}.instances as instance on instance.k = any (array[taken.instance])
 order by taken.position

@@ -11,6 +11,7 @@ with request as (
         from {schema}.instances as earlier
         where earlier.id = request.id
             and earlier.start_key = request.start_key
+        offset 0 -- probes, as durable_settings has it
     )
     order by id, position
 ),

@@ -14,14 +14,15 @@ with done as materialized (
                     where key = request.key
                     offset 0
                 ) as used
-                join {schema}.instances as earlier on earlier.k = used.instance
-                where earlier.id = request.id
+                join {schema}.instances as earlier on earlier.k = any (array[used.instance])
+                where earlier.id || '' = request.id
             )
             or not exists (
                 select
                 from {schema}.instances as active
                 where active.id = request.id
                     and active.ended = 0
+                offset 0
             )
         )
     order by k

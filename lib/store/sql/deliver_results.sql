@@ -9,13 +9,13 @@ with delivered as materialized (
         $1::bigint[], $2::bigint[], $3::integer[], $4::text[], $5::integer[], $6::text[], $7::bytea[]
     ) with ordinality as report (instance, id, run, type, operation, name, data, position)
     join {schema}.activity_tasks as task
-        on task.instance = report.instance
+        on task.instance = any (array[report.instance])
         and task.id = report.id
         and not task.cancelled
     join {schema}.instances as instance
-        on instance.k = report.instance
+        on instance.k = any (array[report.instance])
         and instance.run = report.run
-        and instance.ended = 0
+        and instance.ended is not distinct from 0
 ),
 stored as (
     insert into {schema}.inbox (instance, number, type, run, operation, name, data, at)
@@ -30,4 +30,4 @@ counted as (
 update {schema}.instances as instance
 set arrived = instance.arrived + counted.events
 from counted
-where instance.k = counted.instance
+where instance.k = any (array[counted.instance])

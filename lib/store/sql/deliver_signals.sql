@@ -3,12 +3,12 @@
 -- 1 repeated, 2 not found; and the queue of the instance.
 --
 -- Needs: a key is looked for by itself, and of the few places where it was used the one that is of this id. The
--- offset, which skips nothing, keeps the planner from beginning with the instances of the id, which may be many.
+-- offset, which skips nothing, and the empty text keep the planner from the instances of the id, which may be many.
 with target as materialized (
     select k, id, queue, arrived
-    from unnest(nullif(current_setting('perdure.targets', true), '')::bigint[]) as locked (k)
-    join {schema}.instances as instance using (k)
-    where ended = 0
+    from {schema}.instances
+    where k = any (nullif(current_setting('perdure.targets', true), '')::bigint[])
+        and ended is not distinct from 0
 ),
 answered as materialized (
     select
@@ -24,8 +24,8 @@ answered as materialized (
                 where key = request.key
                 offset 0
             ) as used
-            join {schema}.instances as earlier on earlier.k = used.instance
-            where earlier.id = request.id
+            join {schema}.instances as earlier on earlier.k = any (array[used.instance])
+            where earlier.id || '' = request.id
         ) as known,
         row_number() over (partition by request.id, request.key order by request.position) > 1 as again
     from unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::uuid[])
@@ -57,7 +57,7 @@ counted as (
         from delivered
         group by k
     ) as signals
-    where instance.k = signals.k
+    where instance.k = any (array[signals.k])
 )
 select
     position,

@@ -15,4 +15,4 @@ counted as (
 update {schema}.instances as instance
 set consumed = instance.consumed + counted.events
 from counted
-where instance.k = counted.instance
+where instance.k = any (array[counted.instance])

@@ -19,21 +19,21 @@ with found as materialized (
 leftover as materialized (
     select task.instance, task.id, task.token
     from found
-    join {schema}.activity_tasks as task using (instance, id)
+    join {schema}.activity_tasks as task on task.instance = any (array[found.instance]) and task.id = found.id
     where found.unwanted
-    order by task.instance, task.id
+    order by found.instance, found.id
     for update of task
 ),
 removed as (
     delete from {schema}.activity_tasks as task
     using leftover
-    where task.instance = leftover.instance
+    where task.instance = any (array[leftover.instance])
         and task.id = leftover.id
         and leftover.token is null
 )
 update {schema}.activity_tasks as task
 set cancelled = true
 from leftover
-where task.instance = leftover.instance
+where task.instance = any (array[leftover.instance])
     and task.id = leftover.id
     and leftover.token is not null

@@ -5,8 +5,8 @@ with held as materialized (
     from unnest($1::bigint[], $2::bigint[], $3::bigint[])
         with ordinality as lease (instance, id, token, position)
     join {schema}.activity_tasks as task
-        on task.instance = lease.instance and task.id = lease.id and task.token = lease.token
-    order by task.instance, task.id
+        on task.instance = any (array[lease.instance]) and task.id = lease.id and task.token = lease.token
+    order by lease.instance, lease.id
     for update of task skip locked
 ),
 extended as (
@@ -15,7 +15,7 @@ extended as (
     from unnest(
         array(select instance from held), array(select id from held), array(select position from held)
     ) as picked (instance, id, position)
-    where task.instance = picked.instance
+    where task.instance = any (array[picked.instance])
         and task.id = picked.id
     returning picked.position
 )
@@ -27,5 +27,5 @@ select
 from unnest($1::bigint[], $2::bigint[], $3::bigint[])
     with ordinality as lease (instance, id, token, position)
 left join {schema}.activity_tasks as task
-    on task.instance = lease.instance and task.id = lease.id and task.token = lease.token
+    on task.instance = any (array[lease.instance]) and task.id = lease.id and task.token = lease.token
 order by lease.position

@@ -4,8 +4,8 @@
 with held as materialized (
     select task.instance, lease.position
     from unnest($1::bigint[], $2::bigint[]) with ordinality as lease (instance, token, position)
-    join {schema}.workflow_tasks as task on task.instance = lease.instance and task.token = lease.token
-    order by task.instance
+    join {schema}.workflow_tasks as task on task.instance = any (array[lease.instance]) and task.token = lease.token
+    order by lease.instance
     for update of task skip locked
 ),
 extended as (
@@ -13,7 +13,7 @@ extended as (
     set visible_at = clock_timestamp() + $3::bigint * interval '1 millisecond'
     from unnest(array(select instance from held), array(select position from held))
         as picked (instance, position)
-    where task.instance = picked.instance
+    where task.instance = any (array[picked.instance])
     returning picked.position
 )
 select
@@ -21,5 +21,5 @@ select
     lease.position in (select position from extended) as extended,
     task.instance is not null as present
 from unnest($1::bigint[], $2::bigint[]) with ordinality as lease (instance, token, position)
-left join {schema}.workflow_tasks as task on task.instance = lease.instance and task.token = lease.token
+left join {schema}.workflow_tasks as task on task.instance = any (array[lease.instance]) and task.token = lease.token
 order by lease.position

@@ -9,4 +9,6 @@ where exists (
     where earlier.id = request.id
         and earlier.k < request.k
         and earlier.k <> all ($1::bigint[])
+    offset 0 -- probes, as durable_settings has it
 )
+having count(*) > 0

@@ -19,5 +19,5 @@ free as materialized (
 )
 select instance.k, instance.id
 from wanted
-join {schema}.instances as instance using (k)
+join {schema}.instances as instance on instance.k = any (array[wanted.k])
 where instance.k not in (select k from free)

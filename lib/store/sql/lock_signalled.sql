@@ -4,7 +4,7 @@ with target as materialized (
     from {schema}.instances
     where id = any ($1::text[])
         and ended = 0
-    order by k
+    order by k + 0
     for no key update
 )
 select set_config('perdure.targets', coalesce(array_agg(k)::text, '{}'), true)

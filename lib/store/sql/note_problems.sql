@@ -2,5 +2,5 @@
 update {schema}.instances as instance
 set problem = report.problem
 from unnest($1::bigint[], $2::text[]) as report (instance, problem)
-where instance.k = report.instance
-    and instance.ended = 0
+where instance.k = any (array[report.instance])
+    and instance.ended is not distinct from 0

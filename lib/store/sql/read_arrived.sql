@@ -8,6 +8,6 @@ select
     event.data,
     event.at
 from unnest($1::bigint[], $2::bigint[]) as report (instance, token)
-join {schema}.workflow_tasks as task on task.instance = report.instance and task.token = report.token
-join {schema}.inbox as event on event.instance = report.instance
-order by event.instance, event.number
+join {schema}.workflow_tasks as task on task.instance = any (array[report.instance]) and task.token = report.token
+join {schema}.inbox as event on event.instance = any (array[report.instance])
+order by report.instance, event.number

@@ -8,6 +8,6 @@ select
     event.at,
     event.due
 from unnest(nullif(current_setting('perdure.claimed', true), '')::bigint[]) as claimed (instance)
-join {schema}.instances as instance on instance.k = claimed.instance and instance.last_token is null
-join {schema}.history as event on event.instance = instance.k and event.run = instance.run
-order by event.instance, event.seq
+join {schema}.instances as instance on instance.k = any (array[claimed.instance]) and instance.last_token is null
+join {schema}.history as event on event.instance = any (array[claimed.instance]) and event.run = instance.run
+order by claimed.instance, event.seq

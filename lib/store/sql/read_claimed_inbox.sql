@@ -9,5 +9,5 @@ select
     event.data,
     event.at
 from unnest(nullif(current_setting('perdure.claimed', true), '')::bigint[]) as claimed (instance)
-join {schema}.inbox as event on event.instance = claimed.instance
-order by event.instance, event.number
+join {schema}.inbox as event on event.instance = any (array[claimed.instance])
+order by claimed.instance, event.number

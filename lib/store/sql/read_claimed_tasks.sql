@@ -12,6 +12,6 @@ select
     instance.metadata
 from unnest(nullif(current_setting('perdure.claimed', true), '')::bigint[])
     with ordinality as claimed (instance, position)
-join {schema}.workflow_tasks as task on task.instance = claimed.instance
-join {schema}.instances as instance on instance.k = claimed.instance
+join {schema}.workflow_tasks as task on task.instance = any (array[claimed.instance])
+join {schema}.instances as instance on instance.k = any (array[claimed.instance])
 order by claimed.position

@@ -6,4 +6,4 @@ set token = null,
     not_before = clock_timestamp() + report.delay * interval '1 millisecond',
     attempt = task.attempt - report.uncounted
 from unnest($1::bigint[], $2::bigint[], $3::integer[]) as report (instance, delay, uncounted)
-where task.instance = report.instance
+where task.instance = any (array[report.instance])

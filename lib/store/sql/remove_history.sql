@@ -15,6 +15,6 @@ using (
     order by target.position
     limit $1::integer
 ) as oldest
-where event.instance = oldest.instance
+where event.instance = any (array[oldest.instance])
     and event.run = oldest.run
     and event.seq = oldest.seq

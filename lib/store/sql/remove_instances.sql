@@ -7,6 +7,7 @@ with emptied as materialized (
         select
         from {schema}.history
         where instance = target.k
+        offset 0 -- probes, as durable_settings has it
     )
 ),
 activities as (
@@ -27,15 +28,16 @@ undelivered as materialized (
     where request.id = any (array(
             select instance.id
             from emptied
-            join {schema}.instances as instance using (k)
+            join {schema}.instances as instance on instance.k = any (array[emptied.k])
         ))
         and not exists (
             select
             from {schema}.instances as active
             where active.id = request.id
                 and active.ended = 0
+            offset 0
         )
-    order by request.k
+    order by request.k + 0
     for update of request skip locked
 ),
 requests as (

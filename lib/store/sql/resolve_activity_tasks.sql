@@ -6,5 +6,5 @@ select
     task.token is not distinct from report.token as held
 from unnest($1::bigint[], $2::bigint[], $3::bigint[])
     with ordinality as report (instance, id, token, position)
-left join {schema}.activity_tasks as task on task.instance = report.instance and task.id = report.id
+left join {schema}.activity_tasks as task on task.instance = any (array[report.instance]) and task.id = report.id
 order by report.position

@@ -8,10 +8,10 @@ select
     task.token is not distinct from report.next_token as more
 from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::integer[], $5::integer[])
     with ordinality as report (instance, token, next_token, run, history_length, position)
-left join {schema}.instances as instance on instance.k = report.instance
-left join {schema}.workflow_tasks as task on task.instance = report.instance
+left join {schema}.instances as instance on instance.k = any (array[report.instance])
+left join {schema}.workflow_tasks as task on task.instance = any (array[report.instance])
 left join {schema}.history as event
-    on event.instance = report.instance
+    on event.instance = any (array[report.instance])
     and event.run = report.run
     and event.seq = report.history_length + 1
 order by report.position

@@ -8,16 +8,16 @@ with fate as (
         report.again and instance.k is not null and not task.cancelled as stays
     from unnest($1::bigint[], $2::bigint[], $3::integer[], $4::boolean[], $5::bigint[], $6::integer[])
         with ordinality as report (instance, id, run, again, delay, uncounted, position)
-    join {schema}.activity_tasks as task on task.instance = report.instance and task.id = report.id
+    join {schema}.activity_tasks as task on task.instance = any (array[report.instance]) and task.id = report.id
     left join {schema}.instances as instance
-        on instance.k = report.instance
+        on instance.k = any (array[report.instance])
         and instance.run = report.run
-        and instance.ended = 0
+        and instance.ended is not distinct from 0
 ),
 removed as (
     delete from {schema}.activity_tasks as task
     using fate
-    where task.instance = fate.instance
+    where task.instance = any (array[fate.instance])
         and task.id = fate.id
         and not fate.stays
 ),
@@ -27,7 +27,7 @@ given_back as (
         visible_at = clock_timestamp() + fate.delay * interval '1 millisecond',
         attempt = task.attempt - fate.uncounted
     from fate
-    where task.instance = fate.instance
+    where task.instance = any (array[fate.instance])
         and task.id = fate.id
         and fate.stays
 )

@@ -9,12 +9,12 @@ with fate as (
             or (report.ending = 0 and instance.arrived = instance.consumed and report.timer is null) as done
     from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::smallint[])
         as report (instance, next_token, lease, timer, ending)
-    join {schema}.instances as instance on instance.k = report.instance
+    join {schema}.instances as instance on instance.k = any (array[report.instance])
 ),
 removed as (
     delete from {schema}.workflow_tasks as task
     using fate
-    where task.instance = fate.instance
+    where task.instance = any (array[fate.instance])
         and fate.done
 )
 update {schema}.workflow_tasks as task
@@ -27,6 +27,6 @@ set token = case when fate.more then fate.next_token end,
     attempt = case when fate.more then 1 else 0 end,
     not_before = null
 from fate
-where task.instance = fate.instance
+where task.instance = any (array[fate.instance])
     and not fate.done
 returning task.instance, fate.more

@@ -3,7 +3,7 @@
 with active as (
     select count(*) as instances
     from {schema}.instances
-    where ended = 0
+    where ended + 0 = 0
 ),
 tasks as (
     select queue, count(*) as workflows, 0 as activities

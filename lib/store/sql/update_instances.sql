@@ -17,4 +17,4 @@ from unnest(
     $1::bigint[], $2::bigint[], $3::integer[], $4::integer[], $5::bigint[], $6::bigint[], $7::smallint[],
     $8::text[]
 ) as report (instance, token, run, history_length, bytes, consumed, state, workflow)
-where instance.k = report.instance
+where instance.k = any (array[report.instance])

@@ -4,10 +4,10 @@
 insert into {schema}.workflow_tasks (instance, queue, priority, visible_at)
 select instance.k, instance.queue, instance.priority, now()
 from unnest(nullif(current_setting('perdure.targets', true), '')::bigint[]) as target (instance)
-join {schema}.instances as instance on instance.k = target.instance
-where instance.ended = 0
+join {schema}.instances as instance on instance.k = any (array[target.instance])
+where instance.ended is not distinct from 0
     and instance.arrived > instance.consumed
-order by instance.k
+order by target.instance
 on conflict (instance) do update
 set visible_at = greatest(excluded.visible_at, workflow_tasks.not_before)
 where workflow_tasks.token is null
