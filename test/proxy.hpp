@@ -152,6 +152,9 @@ public:
         });
     }
 
+    /// From now on notifications do not pass, and everything else does.
+    void mute() { mute_ = true; }
+
     /// From now on what the server says comes a byte at a time.
     void drip() { dripping_ = true; }
 
@@ -304,6 +307,7 @@ private:
                 co_return;
             }
             while (frozen_ || l->silent) co_await pause(std::chrono::milliseconds{1});
+            if (mute_ && message[0] == 'A') continue; // NotificationResponse
             const std::size_t piece = dripping_ ? 1 : message.size();
             for (std::size_t sent = 0; sent < message.size(); sent += piece) {
                 const auto next = boost::asio::buffer(message.data() + sent, piece);
@@ -342,6 +346,7 @@ private:
     std::atomic<std::size_t> faults_ = 0;
     std::atomic<bool> frozen_ = false;
     std::atomic<bool> dripping_ = false;
+    std::atomic<bool> mute_ = false;
     std::atomic<std::size_t> accepted_ = 0;
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> refusing_{

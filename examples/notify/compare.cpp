@@ -33,15 +33,19 @@ std::string run_say(perdure::activity_context, const std::string& name)
     return "hello " + name;
 }
 
-/// An engine, its worker and its client, in a schema and under a role of their own.
+/// A worker and a client with an engine each, as if they were two programs: what wakes the one when
+/// the other has done something goes through the database. In a schema and under a role of their
+/// own.
 struct side
 {
     side(
-        asio::io_context& io, const std::string& dsn, std::string name, perdure::engine_options how)
+        asio::io_context& io, const std::string& dsn, std::string name,
+        const perdure::engine_options& how)
         : role{std::move(name)},
-          engine{io, dsn + " user=" + role, how.schema(role)},
-          worker{engine},
-          client{std::in_place, engine}
+          workers{io, dsn + " user=" + role, perdure::engine_options{how}.schema(role)},
+          clients{io, dsn + " user=" + role, perdure::engine_options{how}.schema(role)},
+          worker{workers},
+          client{std::in_place, clients}
     {
         worker.implement(greet, run_greet);
         worker.implement(say, run_say);
@@ -56,7 +60,8 @@ struct side
     }
 
     std::string role;
-    perdure::engine engine;
+    perdure::engine workers;
+    perdure::engine clients;
     perdure::worker worker;
     std::optional<perdure::client> client; // until it is done: it keeps the listener running
     double last = 0;                       // milliseconds

@@ -22,6 +22,9 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// What may be claimed for this long was not announced, or not heard of.
+constexpr std::chrono::seconds late_for_a_notification{1};
+
 /// A name for this process's lifetime; process numbers and host names are used again.
 std::string draw_process_name()
 {
@@ -242,10 +245,15 @@ void engine_core::heed(const store::safety_report& read)
             if (number == number_of(each)) members.push_back(member_id{member});
         hub_.pollers().present(each, std::move(members));
     }
-    for (const store::due_queue& queue : read.queues)
-        hub_.pollers().found(
-            {queue.activities ? task_kind::activity : task_kind::workflow, queue.queue},
-            queue.visible_at);
+    bool unheard = false;
+    for (const store::due_queue& queue : read.queues) {
+        const task_kind kind = queue.activities ? task_kind::activity : task_kind::workflow;
+        // A notification takes some time, and so does whoever claims it.
+        if (hub_.pollers().found({kind, queue.queue}, queue.visible_at) &&
+            queue.visible_at < read.now - late_for_a_notification)
+            unheard = true;
+    }
+    if (unheard && listener_) listener_->doubt();
     if (read.requests) hub_.pollers().found({task_kind::request, {}}, read.now);
     hub_.wake_waiters(); // a finish whose notification was lost is found here
 }

@@ -89,11 +89,45 @@ void lookout::look()
 {
     const time_point now = of_->now_();
     looked_after_ = of_->additions_;
+    for (mark& each : marks_) each.lowered = timestamp::max();
     for (state* const topic : topics_) {
         for (const announced& each : topic->waiting)
             if (each.since <= now) looking_for_.push_back({topic, each});
         std::erase_if(topic->waiting, [now](const announced& each) { return each.since <= now; });
         of_->schedule(*topic);
+    }
+}
+
+std::vector<timestamp> lookout::marks(std::span<const std::string> queues) const
+{
+    std::vector<timestamp> marks;
+    for (const std::string& queue : queues) {
+        const auto topic =
+            std::ranges::find(topics_, queue, [](const state* each) -> const std::string& {
+                return each->which.queue;
+            });
+        marks.push_back(marks_.at(static_cast<std::size_t>(topic - topics_.begin())).from);
+    }
+    return marks;
+}
+
+void lookout::seen(std::span<const store::queue_due> due, timestamp looked_at)
+{
+    for (std::size_t i = 0; i < topics_.size(); ++i) {
+        const auto next = std::ranges::find(due, topics_[i]->which.queue, &store::queue_due::queue);
+        if (next == due.end()) continue;
+        // What becomes visible to others behind this instant is announced, with its own.
+        const timestamp earliest = std::min(next->visible_at.value_or(looked_at), looked_at);
+        marks_[i] = {std::min(earliest, marks_[i].lowered), timestamp::max()};
+    }
+}
+
+void lookout::lower(const state& topic, timestamp to)
+{
+    for (std::size_t i = 0; i < topics_.size(); ++i) {
+        if (topics_[i] != &topic) continue;
+        marks_[i].from = std::min(marks_[i].from, to);
+        marks_[i].lowered = std::min(marks_[i].lowered, to);
     }
 }
 
@@ -109,7 +143,7 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
         of_->expect(*topic, *next->visible_at, false);
         // Others no longer look at the instants that were served, and know nothing of the leases
         // that were just taken.
-        const bool news = claimed || std::ranges::any_of(served, [topic](const seen& each) {
+        const bool news = claimed || std::ranges::any_of(served, [topic](const sought& each) {
                               return each.topic == topic;
                           });
         if (!news || topic->others.empty() || of_->is_told(topic->which, *next->visible_at))
@@ -168,6 +202,7 @@ std::unique_ptr<lookout> lookouts::watch(
         where.watching.push_back(place.get());
         place->topics_.push_back(&where);
     }
+    place->marks_.resize(place->topics_.size());
     changed();
     return place;
 }
@@ -182,44 +217,60 @@ std::vector<topic> lookouts::watched() const
 
 void lookouts::wake_all()
 {
-    for (const auto& [which, where] : topics_)
+    for (const auto& [which, where] : topics_) {
+        lower_marks(*where, timestamp::min()); // whatever was not heard of
         for (lookout* const each : where->watching) each->flag_->raise();
+    }
 }
 
 void lookouts::heard(
-    const topic& what, std::optional<timestamp> due, store::announcement_id id,
+    const topic& what, std::optional<timestamp> due, timestamp since, store::announcement_id id,
     std::optional<member_id> sender_looks)
 {
     state* const where = find(what);
     if (!where || where->watching.empty()) return;
-    if (due) {
-        told(what, *due);
-        return expect(*where, *due, true);
-    }
-    const time_point now = now_();
-    const unsigned before = before_us(*where, id, sender_looks);
-    if (where->has_room())
-        add(*where, {id, now, later(now, patience_behind(before))});
-    else if (before == 0)
-        pass(*where, id);
+    lower_marks(*where, since);
+    if (!due) return hear(*where, id, sender_looks);
+    told(what, *due);
+    expect(*where, *due, true);
 }
 
-void lookouts::committed(const topic& what, std::optional<timestamp> due, store::announcement_id id)
+void lookouts::hear(state& where, store::announcement_id id, std::optional<member_id> sender_looks)
+{
+    const time_point now = now_();
+    const unsigned before = before_us(where, id, sender_looks);
+    if (where.has_room())
+        add(where, {id, now, later(now, patience_behind(before))});
+    else if (before == 0)
+        pass(where, id);
+}
+
+void lookouts::committed(
+    const topic& what, std::optional<timestamp> due, timestamp since, store::announcement_id id)
 {
     state* const where = find(what);
     if (!where || where->watching.empty()) return;
+    lower_marks(*where, since);
     if (due) return expect(*where, *due, true);
     const time_point now = now_();
     if (where->has_room()) add(*where, {id, now, now});
 }
 
-void lookouts::found(const topic& what, timestamp due)
+bool lookouts::found(const topic& what, timestamp due)
 {
     state* const where = find(what);
-    if (!where || where->watching.empty()) return;
+    if (!where || where->watching.empty()) return false;
+    lower_marks(*where, due);
     const time_point at = clock_.to_steady(due);
-    if (at > now_()) return expect(*where, due, false);
-    if (where->has_room()) add(*where, {number_of(due), at, at});
+    if (at > now_()) {
+        expect(*where, due, false);
+        return false;
+    }
+    if (!where->has_room()) return false;
+    const bool unheard = std::ranges::none_of(
+        where->waiting, [now = now_()](const lookout::announced& each) { return each.since <= now; });
+    add(*where, {number_of(due), at, at});
+    return unheard;
 }
 
 void lookouts::served(const topic& what, std::span<const store::announcement_id> ids)
@@ -237,7 +288,7 @@ void lookouts::passed(const topic& what, member_id by, std::span<const store::an
     state* const where = find(what);
     if (!where || where->watching.empty()) return;
     where->without_room[by] = now_() + full_for;
-    for (const store::announcement_id id : ids) heard(what, std::nullopt, id, std::nullopt);
+    for (const store::announcement_id id : ids) hear(*where, id, std::nullopt);
 }
 
 void lookouts::freed(const topic& what, member_id who)
@@ -346,6 +397,11 @@ lookouts::state* lookouts::find(const topic& what)
 {
     const auto found = topics_.find(what);
     return found == topics_.end() ? nullptr : found->second.get();
+}
+
+void lookouts::lower_marks(state& where, timestamp to)
+{
+    for (lookout* const each : where.watching) each->lower(where, to);
 }
 
 /// An instant from which on something may be claimed is looked at in its own order.

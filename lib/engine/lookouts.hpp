@@ -42,6 +42,14 @@ public:
     /// It is about to look: what is announced from here on wakes it again.
     void look();
 
+    /// For each of these queues, which are its own, an instant before which there are no rows.
+    std::vector<timestamp> marks(std::span<const std::string> queues) const;
+
+    /// What it saw when it looked: from now on nothing before that need be looked at.
+    /// \param due       the earliest row of each queue.
+    /// \param looked_at by the database's clock.
+    void seen(std::span<const store::queue_due> due, timestamp looked_at);
+
     /// It has looked, and found all there was: nobody else need look.
     /// \param claimed whether it has claimed something.
     /// \param due     when its queues are to be looked at again.
@@ -61,10 +69,16 @@ private:
         bool told = false;                           // to others, who rely on each other to look
         std::uint64_t added = 0;                     // in the order in which it became known
     };
-    struct seen
+    struct sought
     {
         state* topic;
         announced what;
+    };
+    /// Where to begin to look.
+    struct mark
+    {
+        timestamp from = timestamp::min();    // no row has an earlier visible_at
+        timestamp lowered = timestamp::max(); // to this, while it looked
     };
 
     void forget_until(state& topic, std::optional<timestamp> earliest);
@@ -73,9 +87,12 @@ private:
 
     lookouts* of_;
     wakeable* flag_;
+    void lower(const state& topic, timestamp to);
+
     std::vector<state*> topics_;
-    std::vector<seen> looking_for_;  // what was announced before it looked
-    std::uint64_t looked_after_ = 0; // what had become known when it looked
+    std::vector<mark> marks_;         // of each topic
+    std::vector<sought> looking_for_; // what was announced before it looked
+    std::uint64_t looked_after_ = 0;  // what had become known when it looked
     bool room_ = true;
 };
 
@@ -107,14 +124,18 @@ public:
     void wake_all();
 
     /// A task was announced.
+    /// \param since        no task of it has an earlier `visible_at`.
     /// \param sender_looks whether whoever announced it looks itself.
     void heard(
-        const topic& what, std::optional<timestamp> due, store::announcement_id id,
+        const topic& what, std::optional<timestamp> due, timestamp since, store::announcement_id id,
         std::optional<member_id> sender_looks);
     /// This process has committed one.
-    void committed(const topic& what, std::optional<timestamp> due, store::announcement_id id);
+    void committed(
+        const topic& what, std::optional<timestamp> due, timestamp since,
+        store::announcement_id id);
     /// The safety poll has found that the earliest task of a queue may be claimed then.
-    void found(const topic& what, timestamp due);
+    /// \returns whether this process looks for it now, although nobody has announced anything.
+    bool found(const topic& what, timestamp due);
     /// Somebody else has looked for these, and nothing is left.
     void served(const topic& what, std::span<const store::announcement_id> ids);
     /// Somebody else has no room for these.
@@ -142,6 +163,8 @@ private:
 
     state& of(const topic& what);
     state* find(const topic& what);
+    void lower_marks(state& where, timestamp to);
+    void hear(state& where, store::announcement_id id, std::optional<member_id> sender_looks);
     void add(state& where, lookout::announced what);
     void expect(state& where, timestamp due, bool told);
     void pass(state& where, store::announcement_id id);

@@ -107,8 +107,9 @@ std::optional<wake_hub::rider> wake_hub::lead(const store::announcement& what)
 void wake_hub::committed(const store::announcement& what, std::optional<store::announcement_id> led)
 {
     const store::announcement_id id = led.value_or(*says_.pending().id);
-    for_each_queue(
-        what, [&](const topic& which, auto due) { lookouts_.committed(which, due, id); });
+    for_each_queue(what, [&](const topic& which, auto due) {
+        lookouts_.committed(which, due, what.since, id);
+    });
     wake(what.finished);
     wake(what.withdrawn);
     if (led || mode_ == notification_mode::none) return;
@@ -200,8 +201,9 @@ void wake_hub::announced(const store::announcement& what, store::announcement_id
         lookouts_.passed(which, sender, ids);
     });
     const auto looks = what.sender_looks ? std::optional{sender} : std::nullopt;
-    for_each_queue(
-        what, [&](const topic& which, auto due) { lookouts_.heard(which, due, id, looks); });
+    for_each_queue(what, [&](const topic& which, auto due) {
+        lookouts_.heard(which, due, what.since, id, looks);
+    });
     wake(what.finished);
     wake(what.withdrawn);
 }

@@ -112,6 +112,7 @@ public:
     static asio::awaitable<void> run(std::shared_ptr<state> self);
     void stop() noexcept;
     void look();
+    void doubt();
 
     std::function<void(const notification&)> on_notification = [](const notification&) {};
     std::function<void()> on_gap = [] {};
@@ -142,9 +143,10 @@ private:
     asio::any_io_executor executor_;
     listener_options options_;
     asio::steady_timer stopped_timer_; ///< Cancelled by `stop`.
-    asio::steady_timer look_timer_;    ///< Cancelled by `look`.
+    asio::steady_timer look_timer_;    ///< Cancelled by `look` and `doubt`.
     bool stopped_ = false;
     bool look_now_ = false;
+    bool in_doubt_ = false;
     std::string script_;        ///< LISTEN for each channel.
     std::string proof_channel_; ///< Of this listener alone.
     std::string last_cause_;
@@ -186,6 +188,12 @@ void listener::state::look()
     look_timer_.cancel();
 }
 
+void listener::state::doubt()
+{
+    in_doubt_ = true;
+    look_timer_.cancel();
+}
+
 asio::awaitable<void> listener::state::listen_for_ever(std::shared_ptr<state> self)
 {
     // A coroutine that is cancelled before it was ever suspended would end the executor's run with
@@ -213,6 +221,7 @@ asio::awaitable<void> listener::state::listen_once()
     connection session = co_await connection::connect(unprepared());
     co_await subscribe(session);
     co_await prove(session);
+    in_doubt_ = false;
     pause_.reset();
     last_cause_.clear();
     up = true;
@@ -297,6 +306,7 @@ asio::awaitable<void> listener::state::drain(connection& session)
     for (;;) {
         const std::vector<notification> arrived = co_await wait(session, safety_at);
         deliver(arrived);
+        if (std::exchange(in_doubt_, false)) co_await prove(session);
         if (clock::now() < safety_at && !look_now_) continue;
         look_now_ = false; // before asking: who wants to know meanwhile, wants to know again
         pipeline::item asked = safety();
@@ -306,12 +316,12 @@ asio::awaitable<void> listener::state::drain(connection& session)
     }
 }
 
-/// Waits for notifications, until an instant or until somebody wants to look.
+/// Waits for notifications, until an instant or until somebody wants to look, or doubts.
 asio::awaitable<std::vector<notification>> listener::state::wait(
     connection& session, clock::time_point until)
 {
     std::vector<notification> arrived;
-    if (look_now_) co_return arrived;
+    if (look_now_ || in_doubt_) co_return arrived;
     auto either = asio::experimental::make_parallel_group(
         asio::co_spawn(executor_, hear(&session, until), asio::deferred),
         look_timer_.async_wait(asio::deferred));
@@ -319,7 +329,8 @@ asio::awaitable<std::vector<notification>> listener::state::wait(
     auto outcome =
         co_await either.async_wait(asio::experimental::wait_for_one(), asio::use_awaitable);
     auto& [order, failure, heard, looked] = outcome;
-    const bool interrupted = order[0] == 1 && look_now_ && failure && is_cancellation(failure);
+    const bool interrupted =
+        order[0] == 1 && (look_now_ || in_doubt_) && failure && is_cancellation(failure);
     if (failure && !interrupted) std::rethrow_exception(failure);
     if (!failure) arrived = std::move(heard);
     co_return arrived;
@@ -419,6 +430,11 @@ void listener::on_safety(
 void listener::look()
 {
     state_->look();
+}
+
+void listener::doubt()
+{
+    state_->doubt();
 }
 
 bool listener::up() const noexcept

@@ -153,7 +153,7 @@ void activity_batch::rejected(std::size_t item, const std::string& reason)
 
 announcement activity_batch::announce(batch_items items) const
 {
-    announcement what;
+    announcement what = news();
     for (const std::size_t item : items) {
         const activity_completion& each = completions_[item];
         if (is_result(each))

@@ -108,11 +108,13 @@ void announcer::troubled(std::string_view, const pg::error&) {}
 void announcement::add_workflow_queue(std::string_view queue, std::optional<timestamp> due)
 {
     add_to(workflow_queues, queue, due);
+    if (due) since = std::min(since, *due);
 }
 
 void announcement::add_activity_queue(std::string_view queue, std::optional<timestamp> due)
 {
     add_to(activity_queues, queue, due);
+    if (due) since = std::min(since, *due);
 }
 
 void announcement::add(const announcement& other)
@@ -121,6 +123,7 @@ void announcement::add(const announcement& other)
         add_workflow_queue(each.queue, each.due);
     for (const announced_queue& each : other.activity_queues)
         add_activity_queue(each.queue, each.due);
+    since = std::min(since, other.since);
     finished.insert(finished.end(), other.finished.begin(), other.finished.end());
     withdrawn.insert(withdrawn.end(), other.withdrawn.begin(), other.withdrawn.end());
     everything = everything || other.everything;
@@ -141,6 +144,8 @@ std::string encode(const announcement& what)
         write(out, "w", what.workflow_queues);
         write(out, "a", what.activity_queues);
         write(out, "r", what.request_queues);
+        if (what.since != timestamp::min() && what.since != timestamp::max())
+            out["t"] = std::int64_t{what.since.time_since_epoch().count()};
         write(out, "f", what.finished);
         write(out, "c", what.withdrawn);
         if (what.id) out["o"] = static_cast<std::int64_t>(*what.id);
@@ -172,6 +177,9 @@ std::optional<announcement> decode_announcement(std::string_view text)
         read(from, "w", what.workflow_queues);
         read(from, "a", what.activity_queues);
         read(from, "r", what.request_queues);
+        const json::value* const since = from.if_contains("t");
+        what.since =
+            since ? timestamp{std::chrono::microseconds{since->as_int64()}} : timestamp::min();
         read(from, "f", what.finished);
         read(from, "c", what.withdrawn);
         what.everything = read(from, "e");

@@ -23,6 +23,7 @@ using batch_items = std::span<const std::size_t>;
 class batch_operation
 {
 public:
+    explicit batch_operation(store_core& core);
     virtual ~batch_operation();
 
     /// The transaction that changes these items, and the notification behind it.
@@ -52,12 +53,30 @@ public:
     /// This item alone was refused, or stayed locked, with these words.
     virtual void rejected(std::size_t item, const std::string& reason) = 0;
 
+    /// Learns from what its transaction returned what the database's clock shows.
+    void observe_clock(const pg::pipeline_result& results);
+
     /// Others were not told of the commit, whatever the last `build` added for them.
     void not_told() noexcept { told_as_.reset(); }
 
 protected:
+    /// A transaction with the settings of all that change instances.
+    pg::pipeline begin() const;
+
+    /// What is announced, as yet of no queue.
+    announcement news() const
+    {
+        announcement what;
+        what.since = since_;
+        return what;
+    }
+
+    store_core& core_;
     /// Under which number the last `build` tells others of its commit, if it does.
     std::optional<announcement_id> told_as_;
+
+private:
+    timestamp since_; // none of its transactions began earlier
 };
 
 /// Hears how a batch gets on.

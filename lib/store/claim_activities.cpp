@@ -18,8 +18,9 @@ asio::awaitable<claimed<activity_task>> claim_activities(store_core& core, claim
     work.add(core.sql.lease_settings);
     const std::size_t tasks = work.add(
         core.sql.claim_activity_tasks, request.queues, priorities, request.limit, token,
-        request.lease);
-    const std::size_t due = work.add(core.sql.next_activity_due, request.queues, priorities);
+        request.lease, request.marks);
+    const std::size_t due =
+        work.add(core.sql.next_activity_due, request.queues, priorities, request.marks);
     work.commit();
     const pg::pipeline_result results = co_await core.pool.run(std::move(work));
 

@@ -17,11 +17,13 @@ asio::awaitable<claimed<workflow_task>> claim_workflows(store_core& core, claim_
     work.begin();
     work.add(sql.lease_settings);
     work.add(
-        sql.claim_workflow_tasks, request.queues, priorities, request.limit, token, request.lease);
+        sql.claim_workflow_tasks, request.queues, priorities, request.limit, token, request.lease,
+        request.marks);
     const std::size_t tasks = work.add(sql.read_claimed_tasks);
     const std::size_t inboxes = work.add(sql.read_claimed_inbox);
     const std::size_t histories = work.add(sql.read_claimed_history);
-    const std::size_t due = work.add(sql.next_workflow_due, request.queues, priorities);
+    const std::size_t due =
+        work.add(sql.next_workflow_due, request.queues, priorities, request.marks);
     work.commit();
     const pg::pipeline_result results = co_await core.pool.run(std::move(work));
 

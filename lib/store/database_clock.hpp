@@ -44,6 +44,16 @@ public:
                                std::chrono::steady_clock::now() - steady_);
     }
 
+    /// An instant that the database's clock has surely passed, also where one of the two clocks goes
+    /// faster by a thousandth; `timestamp::min()` until it was read.
+    timestamp surely_passed() const noexcept
+    {
+        if (!known_) return timestamp::min();
+        const auto age = std::chrono::duration_cast<timestamp::duration>(
+            std::chrono::steady_clock::now() - steady_);
+        return database_ + age - age / 1000;
+    }
+
 private:
     static timestamp wall_clock() noexcept
     {

@@ -87,7 +87,7 @@ void release_batch::rejected(std::size_t item, const std::string&)
 
 announcement release_batch::announce(batch_items items) const
 {
-    announcement what;
+    announcement what = news();
     for (const std::size_t item : items) {
         const workflow_release& each = releases_[item];
         if (each.delay.count() > 0 && core_.clock.known())

@@ -13,7 +13,7 @@ constexpr std::int32_t most_events = 10'000;
 } // namespace
 
 remove_batch::remove_batch(store_core& core, std::vector<std::string> ids)
-    : core_{core}, ids_{std::move(ids)}
+    : batch_operation{core}, ids_{std::move(ids)}
 {}
 
 batch_limits remove_batch::limits()
@@ -33,9 +33,7 @@ std::vector<std::size_t> remove_batch::sizes() const
 
 pg::pipeline remove_batch::build(batch_items items)
 {
-    pg::pipeline work;
-    work.begin();
-    work.add(core_.sql.durable_settings);
+    pg::pipeline work = begin();
     locked_ = work.add(core_.sql.lock_removable, ids_[items.front()], most_instances);
     work.add(core_.sql.remove_history, most_events);
     gone_ = work.add(core_.sql.remove_instances);

@@ -28,7 +28,6 @@ public:
     const std::string& rejection() const noexcept { return rejection_; }
 
 private:
-    store_core& core_;
     std::vector<std::string> ids_;
     std::string rejection_;
     // Announced behind the next transaction: until this one has run nobody knows what it removes.

@@ -19,9 +19,7 @@ std::vector<bool> report_batch::probed(batch_items items, const pg::pipeline_res
 
 pg::pipeline report_batch::build_resolve(batch_items items)
 {
-    pg::pipeline question;
-    question.begin();
-    question.add(core_.sql.durable_settings);
+    pg::pipeline question = begin();
     question.add(core_.sql.lock_orphans, instances_of(items));
     add_question(question, items);
     question.commit();
@@ -47,9 +45,7 @@ std::vector<instance_key> report_batch::instances_of(batch_items items) const
 
 pg::pipeline report_batch::begin(batch_items items) const
 {
-    pg::pipeline work;
-    work.begin();
-    work.add(core_.sql.durable_settings);
+    pg::pipeline work = begin();
     work.add(core_.sql.lock_instances, instances_of(items));
     return work;
 }

@@ -22,7 +22,8 @@ public:
     pg::pipeline build_resolve(batch_items items) final;
 
 protected:
-    explicit report_batch(store_core& core) : core_{core} {}
+    using batch_operation::batch_operation;
+    using batch_operation::begin;
 
     /// The instance that an item is about.
     virtual instance_key instance_of(std::size_t item) const = 0;
@@ -38,8 +39,6 @@ protected:
     void commit(pg::pipeline& work, batch_items items);
     /// Tells this process that they were committed.
     void announce_committed(batch_items items);
-
-    store_core& core_;
 };
 
 } // namespace perdure::store

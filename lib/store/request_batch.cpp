@@ -8,7 +8,7 @@
 namespace perdure::store {
 
 request_batch::request_batch(store_core& core, std::vector<stored_request> requests)
-    : signal_batch{core, deliveries_of(std::move(requests))}, core_{core}
+    : signal_batch{core, deliveries_of(std::move(requests))}
 {}
 
 batch_limits request_batch::limits()

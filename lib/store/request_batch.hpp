@@ -40,7 +40,6 @@ protected:
 private:
     std::vector<request_key> keys_of(batch_items items) const;
 
-    store_core& core_;
     std::set<request_key> deleted_; // by this batch
     std::set<std::size_t> behind_;
     std::size_t deletion_ = 0; // its place in the pipeline

@@ -44,7 +44,24 @@ void report(
 
 } // namespace
 
+batch_operation::batch_operation(store_core& core) : core_{core}, since_{core.clock.surely_passed()}
+{}
+
 batch_operation::~batch_operation() = default;
+
+pg::pipeline batch_operation::begin() const
+{
+    pg::pipeline work;
+    work.begin();
+    work.add(core_.sql.durable_settings);
+    return work;
+}
+
+void batch_operation::observe_clock(const pg::pipeline_result& results)
+{
+    constexpr std::size_t settings = 1; // their place in the pipeline
+    core_.clock.observe(results[settings].get<timestamp>(0, 0));
+}
 
 pg::pipeline batch_operation::build_probe(batch_items)
 {
@@ -104,6 +121,7 @@ asio::awaitable<void> run_batch(
                     core.announcements.troubled(
                         "a commit's notification could not be sent", *results.after_commit());
                 }
+                operation.observe_clock(results);
                 machine.committed(operation.confirmed(step.items, results));
                 break;
             }

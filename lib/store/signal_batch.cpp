@@ -35,7 +35,7 @@ delivery::delivery(stored_request request)
 {}
 
 signal_batch::signal_batch(store_core& core, std::vector<delivery> deliveries)
-    : core_{core},
+    : batch_operation{core},
       deliveries_{std::move(deliveries)},
       outcomes_(deliveries_.size()),
       looked_twice_(deliveries_.size())
@@ -69,16 +69,14 @@ pg::pipeline signal_batch::build(batch_items items)
         data.push_back(each.data.span());
         keys.push_back(each.key);
     }
-    pg::pipeline work;
-    work.begin();
-    work.add(core_.sql.durable_settings);
+    pg::pipeline work = begin();
     work.add(core_.sql.lock_signalled, ids);
     add_check(work, items);
     delivery_ = work.add(core_.sql.deliver_signals, ids, types, names, data, keys);
     work.add(core_.sql.wake_workflow_tasks);
     add_cleaning(work, items);
     // Which queues there are to announce, the statement reads itself.
-    told_as_ = core_.commit(work, {}, [&](pg::pipeline& to, const announcer::rider& rider) {
+    told_as_ = core_.commit(work, news(), [&](pg::pipeline& to, const announcer::rider& rider) {
         to.add(
             core_.sql.notify_signalled, core_.channel, rider.payload, ids,
             !rider.within_transaction);
@@ -93,7 +91,7 @@ void signal_batch::add_cleaning(pg::pipeline&, batch_items) {}
 std::vector<std::size_t> signal_batch::confirmed(
     batch_items items, const pg::pipeline_result& results)
 {
-    announcement what;
+    announcement what = news();
     std::vector<std::size_t> again;
     for (const auto& [position, status, queue] :
          results[delivery_].rows<std::int64_t, signal_status, std::optional<std::string>>()) {

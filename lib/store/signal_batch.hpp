@@ -67,7 +67,6 @@ protected:
     virtual void add_cleaning(pg::pipeline& work, batch_items items);
 
 private:
-    store_core& core_;
     std::vector<delivery> deliveries_;
     std::vector<signalled> outcomes_;
     std::vector<bool> looked_twice_;

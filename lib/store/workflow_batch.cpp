@@ -338,7 +338,7 @@ void workflow_batch::rejected(std::size_t item, const std::string& reason)
 
 announcement workflow_batch::announce(batch_items items) const
 {
-    announcement what;
+    announcement what = news();
     for (const std::size_t item : items) {
         const workflow_completion& each = completions_[item];
         switch (ending_of(each)) {

@@ -65,6 +65,8 @@ public:
             try {
                 store::claim_request request;
                 request.queues = queues_;
+                if (engine_->hub().path() == notification_path::up)
+                    request.marks = place_->marks(queues_);
                 request.limit = static_cast<std::int32_t>(free);
                 request.lease = lease_;
                 claimed = co_await claim_(std::move(request));
@@ -82,6 +84,7 @@ public:
             engine_->database_answers();
             std::rotate(queues_.begin(), queues_.begin() + 1, queues_.end());
             engine_->hub().clock().observe(claimed.now, std::chrono::steady_clock::now());
+            place_->seen(claimed.due, claimed.looked_at);
             const std::size_t count = claimed.tasks.size();
             for (Task& task : claimed.tasks)
                 start_(std::move(task), bounds_.front()->take(), asked);

@@ -278,6 +278,25 @@ TEST_CASE("instants that are due later are looked at in an order, too")
     CHECK(instants == std::set<time_point>{at + 5s, at + 5s + 20ms, at + 5s + 80ms});
 }
 
+TEST_CASE("what the safety poll finds is news, unless this process looks for it or cannot")
+{
+    fleet all{1};
+    auto& one = *all.processes[0];
+    lookouts& pollers = one.hub.pollers();
+    CHECK_FALSE(pollers.found(eu, start_there + 1s)); // not due
+    one.place->look();
+    CHECK(pollers.found(eu, start_there - 5s));
+    CHECK(one.flag.due <= all.now);
+    CHECK_FALSE(pollers.found(eu, start_there - 5s)); // it is about to look
+    one.place->look();
+    one.hub.notified(work_of("somebody", 1));
+    CHECK_FALSE(pollers.found(eu, start_there - 5s)); // it has heard something
+    one.place->look();
+    one.place->room(false);
+    CHECK_FALSE(pollers.found(eu, start_there - 5s));
+    CHECK_FALSE(pollers.found({task_kind::workflow, "us"}, start_there - 5s));
+}
+
 TEST_CASE("the end of a lease that was given up before is not looked for")
 {
     fleet all{1};
@@ -295,6 +314,68 @@ TEST_CASE("the end of a lease that was given up before is not looked for")
     const std::vector<store::queue_due> nothing{{"eu", std::nullopt}};
     one.place->found_all(false, nothing);
     CHECK(one.flag.due == start + 7s); // a timer that became known while it looked
+}
+
+TEST_CASE("a claim begins behind what was there when it last looked, and before what was announced "
+          "since")
+{
+    fleet all{2};
+    auto& one = *all.processes[0];
+    auto& other = *all.processes[1];
+    const std::vector<std::string> queues{"eu"};
+    const auto mark = [&] { return one.place->marks(queues).at(0); };
+    const auto saw = [&](std::optional<timestamp> earliest, timestamp looked_at) {
+        const std::vector<store::queue_due> due{{"eu", earliest}};
+        one.place->seen(due, looked_at);
+    };
+    const auto said = [](timestamp since) {
+        store::announcement what;
+        what.since = since;
+        what.add_workflow_queue("eu");
+        what.from = "somebody";
+        return what;
+    };
+    CHECK(mark() == timestamp::min());
+    saw(start_there + 1s, start_there + 5s);
+    CHECK(mark() == start_there + 1s); // somebody holds a row
+    saw(start_there + 9s, start_there + 6s);
+    CHECK(mark() == start_there + 6s); // what comes now comes before a timer
+    saw(std::nullopt, start_there + 7s);
+    CHECK(mark() == start_there + 7s);
+
+    one.hub.notified(store::encode(said(start_there + 4s)));
+    CHECK(mark() == start_there + 4s);
+    one.place->look();
+    saw(std::nullopt, start_there + 8s);
+    one.hub.committed(said(start_there + 5s), std::nullopt); // of its own
+    CHECK(mark() == start_there + 5s);
+    one.hub.committed(said(start_there + 6s), std::nullopt);
+    CHECK(mark() == start_there + 5s); // never later
+
+    // While it looks, what was announced may be newer than what it sees.
+    one.place->look();
+    one.hub.notified(store::encode(said(start_there + 6s)));
+    saw(std::nullopt, start_there + 9s);
+    CHECK(mark() == start_there + 6s);
+
+    const auto anew = [&] { saw(std::nullopt, start_there + 20s); };
+    one.place->look();
+    anew();
+    one.hub.pollers().found(eu, start_there + 3s); // by the safety poll
+    CHECK(mark() == start_there + 3s);
+    one.place->look();
+    anew();
+    one.hub.notified(R"({"w":{"eu":null}})"); // by a trigger, which says nothing of it
+    CHECK(mark() == timestamp::min());
+    one.place->look();
+    anew();
+    one.hub.notified(R"({"e":true})");
+    CHECK(mark() == timestamp::min());
+    one.place->look();
+    anew();
+    one.hub.set_path(notification_path::down); // what happens from here on is not heard of
+    CHECK(mark() == timestamp::min());
+    CHECK(other.place->marks(queues).at(0) == timestamp::min());
 }
 
 TEST_CASE("the end of a lease is told once in a while, not for each claim")

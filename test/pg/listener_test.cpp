@@ -218,6 +218,34 @@ TEST_CASE("a network that drops everything is noticed by the safety statement, a
     });
 }
 
+TEST_CASE("a listener in doubt notifies itself, and is down when it does not hear that")
+{
+    asio::io_context io{1};
+    test::proxy line{test_dsn()};
+    pg::listener_options options{pg::connection_options{line.dsn()}};
+    options.channels({unique_schema()}).response_timeout(200ms);
+    recorder r{io, options};
+    int answers = 0;
+    r.listener.on_safety(pg::statement{"select 1"}, [&](const pg::result&) { ++answers; });
+    test::run(io, [&]() -> asio::awaitable<void> {
+        r.listener.doubt(); // there is none yet
+        r.start();
+        co_await test::wait_until([&] { return r.gaps == 1; });
+        r.listener.doubt();
+        r.listener.look(); // comes behind
+        co_await test::wait_until([&] { return answers == 1; });
+        CHECK(r.listener.up());
+        CHECK(r.down.empty());
+        line.mute();
+        r.listener.doubt();
+        co_await test::wait_until([&] { return !r.down.empty(); });
+        CHECK(r.down[0].code() == make_error_code(pg::errc::notifications_blocked));
+        CHECK(!r.listener.up());
+        CHECK(r.gaps == 1);
+        co_await stop(r);
+    });
+}
+
 TEST_CASE("a server that never answers is reported once, however long each attempt takes")
 {
     std::atomic<int> attempts = 0;

@@ -23,6 +23,7 @@ TEST_CASE("an announcement survives its encoding")
     what.free = {"w:now"};
     what.joined = {"w:a", "a:b"};
     what.left = {"w:c"};
+    what.since = std::min(what.since, timestamp{std::chrono::microseconds{7}});
     const auto read = decode_announcement(encode(what));
     REQUIRE(read);
     CHECK(read->withdrawn == what.withdrawn);
@@ -49,6 +50,26 @@ TEST_CASE("an announcement survives its encoding")
     CHECK(read->finished == what.finished);
     CHECK_FALSE(read->everything);
     CHECK(read->from == "me");
+    CHECK(read->since == what.since);
+}
+
+TEST_CASE("an announcement says how early its tasks may be claimed, or nothing of it")
+{
+    const timestamp early{std::chrono::microseconds{1}};
+    const timestamp late{std::chrono::microseconds{2}};
+    announcement what;
+    what.since = late;
+    what.add_workflow_queue("q");
+    what.add_workflow_queue("q", early); // a timer that is past already
+    CHECK(what.since == early);
+    CHECK(decode_announcement(encode(what))->since == early);
+    announcement others;
+    others.since = timestamp::min(); // of somebody who does not know
+    others.add_activity_queue("q");
+    what.add(others);
+    CHECK(what.since == timestamp::min());
+    CHECK(encode(what).find("\"t\"") == std::string::npos);
+    CHECK(decode_announcement(encode(what))->since == timestamp::min());
 }
 
 TEST_CASE("of two instants of a queue the earlier is announced, and now is the earliest")

@@ -236,10 +236,12 @@ TEST_CASE("the claim's plan reads the index in order whatever the numbers are")
         for (const std::string_view table : {"workflow", "activity"}) {
             CAPTURE(table);
             const std::string claim = read_sql("claim_" + std::string{table} + "_tasks");
-            co_await session.execute(
-                on.sql("prepare claim (text[], smallint[], integer, bigint, bigint) as " + claim));
+            co_await session.execute(on.sql(
+                "prepare claim (text[], smallint[], integer, bigint, bigint, timestamptz[]) as " +
+                claim));
             const pg::result plan = co_await session.execute(
-                on.sql("explain (analyze, costs off) execute claim ('{q}', '{0}', 10, 1, 10000)"));
+                on.sql("explain (analyze, costs off) execute claim ('{q}', '{0}', 10, 1, 10000, "
+                       "array[now() - interval '1 minute'])"));
             std::string text;
             for (const auto& [line] : plan.rows<std::string>()) text += line + "\n";
             CAPTURE(text);

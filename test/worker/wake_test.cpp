@@ -1,6 +1,9 @@
 // What a worker does when others were quicker, or silent.
 #include "acceptance/installation.hpp"
+#include "proxy.hpp"
 
+#include <perdure/pg/connection.hpp>
+#include <perdure/pg/identifier.hpp>
 #include <perdure/workflow/context.hpp>
 #include <perdure/workflow/definitions.hpp>
 #include <perdure/workflow/task.hpp>
@@ -101,6 +104,37 @@ TEST_CASE("a task whose notification was lost is found by the safety poll")
         const std::string spelt = co_await worker.client().get(spell, "word").result();
         CHECK(spelt == "ok");
     });
+}
+
+TEST_CASE(
+    "a worker that finds what it has not heard of doubts that it hears, and polls if it does not")
+{
+    for (const bool hears : {true, false}) {
+        CAPTURE(hears);
+        const installation on;
+        proxy network{test_dsn()};
+        engine_options options = listening(on, 200ms);
+        options.response_timeout(300ms);
+        process worker{on, network.dsn(), options};
+        employ(worker);
+        worker.run(
+            [&] { return wait_until([&] { return worker.logged("notifications arrive"); }); });
+        if (!hears) network.mute();
+        pg::connection_options direct{test_dsn()};
+        worker.run([&]() -> asio::awaitable<void> {
+            // Long due, and nobody was told: what the engine does is not announced by triggers.
+            auto somebody = co_await pg::connection::connect(std::move(direct));
+            co_await somebody.execute_script("set perdure.engine = on");
+            co_await somebody.execute_script(
+                "select " + pg::quote_identifier(on.schema()) +
+                ".start('spell', id => 'word'); update " + pg::quote_identifier(on.schema()) +
+                ".workflow_tasks set visible_at = visible_at - interval '1 minute'");
+            co_await wait_for_history(worker.client().get(spell, "word"), 2);
+        });
+        const auto said = [&] { return worker.logged("a NOTIFY to the own session"); };
+        if (!hears) worker.run([&] { return wait_until(said); });
+        CHECK(said() == !hears);
+    }
 }
 
 TEST_CASE("an end whose notification was lost is found by the safety poll of who awaits the result")

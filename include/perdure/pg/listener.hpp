@@ -131,6 +131,11 @@ public:
     /// Runs the safety statement now, or as soon as the listener is up.
     void look();
 
+    /// Notifies itself once more, now or as soon as the listener is up: for whoever has reason to
+    /// doubt that notifications arrive. When that one does not, the listener is down, with
+    /// errc::notifications_blocked.
+    void doubt();
+
     /// True from a reported gap to the next loss.
     bool up() const noexcept;
 

@@ -44,9 +44,12 @@ struct PERDURE_DECL announcement
     std::vector<announced_queue> workflow_queues; ///< each queue at most once
     std::vector<announced_queue> activity_queues; ///< each queue at most once
     std::vector<announced_queue> request_queues;  ///< of requests; the one there is has no name
-    std::vector<instance_key> finished;           ///< instances whose last run ended
-    std::vector<instance_key> withdrawn;          ///< instances that gave up activities
-    bool everything = false;                      ///< more than fits: everybody looks
+    /// No task of these queues has an earlier `visible_at`; `timestamp::max()`: there is none,
+    /// `timestamp::min()`: it is not known. Whoever adds a queue without an instant sets it.
+    timestamp since = timestamp::max();
+    std::vector<instance_key> finished;  ///< instances whose last run ended
+    std::vector<instance_key> withdrawn; ///< instances that gave up activities
+    bool everything = false;             ///< more than fits: everybody looks
 
     std::string from;                  ///< who sends; set by the announcer
     std::optional<announcement_id> id; ///< set by the announcer
@@ -80,6 +83,7 @@ inline constexpr std::size_t maximum_announcement = 7'900;
  *  | `w` | workflow queues: an object of queue → `null` (now) or microseconds since 1970, UTC |
  *  | `a` | activity queues, likewise |
  *  | `r` | requests that wait to be delivered, likewise: `{"":null}` |
+ *  | `t` | no task of these queues has an earlier `visible_at`: microseconds since 1970, UTC; missing: it is not known |
  *  | `f` | an array of the finished instances' keys |
  *  | `c` | an array of the keys of instances that gave up activities |
  *  | `e` | `true`: everybody looks; no other member but `s` |

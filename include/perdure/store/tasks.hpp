@@ -23,6 +23,10 @@ struct claim_request
     /// Queues, looked at in this order until `limit` is reached. Rotate them from claim to claim,
     /// or the last ones starve while the first are full.
     std::vector<std::string> queues;
+    /// For each of them an instant before which nothing is looked for, since no row there has an
+    /// earlier `visible_at`: what was deleted there, and is still seen by a long transaction, need
+    /// not be read. Missing: everything is looked at.
+    std::vector<timestamp> marks;
     /// Most tasks to claim, at least 1.
     std::int32_t limit = 1;
     /// How long they belong to the claimant without an extension, counted by the database from the
@@ -34,7 +38,8 @@ struct claim_request
 struct queue_due
 {
     std::string queue;
-    std::optional<timestamp> visible_at; ///< of its earliest row; nothing: it has none
+    std::optional<timestamp>
+        visible_at; ///< of its earliest row behind the mark; nothing: it has none
 };
 
 /// What was claimed, and when to look again.
