@@ -55,8 +55,27 @@ client_core::client_core(std::shared_ptr<engine_core> engine) : engine_{std::mov
 asio::awaitable<store::created> client_core::start(store::new_instance instance)
 {
     co_await engine_->ready();
+    const recent_ends::mark before = engine_->hub().heard_so_far();
     store::created made = co_await starts_->submit(std::move(instance));
+    if (made.status == store::created::status::created) note_start(made.instance, before);
     co_return made;
+}
+
+void client_core::note_start(store::instance_key instance, recent_ends::mark before)
+{
+    if (!listening_) return;
+    if (started_.size() >= recent_ends::most) started_.erase(started_.begin()); // the oldest key
+    started_.insert_or_assign(instance, before);
+}
+
+/// Whether it was started here, and all that was said since was heard: its end was not.
+bool client_core::runs_surely(store::instance_key instance)
+{
+    const auto found = started_.find(instance);
+    if (found == started_.end()) return false;
+    const recent_ends::mark since = found->second;
+    started_.erase(found);
+    return !engine_->hub().may_have_ended(instance, since);
 }
 
 asio::awaitable<store::signalled> client_core::signal(store::signal_request request)
@@ -78,7 +97,8 @@ asio::awaitable<store::instance_result> client_core::wait_for_result(store::inst
     if (!listening_) listening_ = engine_->listen();
     wake_flag finished{engine_->executor()};
     const wake_hub::registration watching = engine_->hub().watch(instance, finished);
-    bool looked = false;
+    bool looked = runs_surely(instance); // as good as having looked
+    if (looked) co_await finished.wait_until(engine_->hub().deadline());
     for (;;) {
         finished.clear(); // before looking: a notification in between is kept
         std::exception_ptr failure;

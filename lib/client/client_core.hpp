@@ -9,6 +9,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,11 +32,15 @@ public:
     boost::asio::awaitable<store::instance_result> wait_for_result(store::instance_key instance);
 
 private:
+    void note_start(store::instance_key instance, recent_ends::mark before);
+    bool runs_surely(store::instance_key instance);
+
     template <class Item, class Outcome>
     using shared_batcher = std::shared_ptr<batcher<Item, Outcome>>;
 
     std::shared_ptr<engine_core> engine_;
     engine_core::listening listening_;
+    std::map<store::instance_key, recent_ends::mark> started_; // since when nothing was heard of it
     shared_batcher<store::new_instance, store::created> starts_;
     shared_batcher<store::signal_request, store::signalled> signals_;
     shared_batcher<store::cancel_request, store::signalled> cancels_;

@@ -52,6 +52,9 @@ public:
     /// Called when there is something to send, or sooner than before.
     void on_urge(std::function<void()> handler) { on_urge_ = std::move(handler); }
 
+    /// What waits goes out when something else is urged.
+    void wait() noexcept { wanted_.reset(); }
+
     /// When the next notification is to be sent; nothing: there is nothing that anybody waits for.
     std::optional<time_point> next() const noexcept
     {

@@ -174,19 +174,23 @@ void engine_core::start_listener()
     listener_options.liveness_interval(options_.safety_poll());
     listener_ = std::make_shared<pg::listener>(executor_, std::move(listener_options));
 
-    const std::weak_ptr<engine_core> weak = weak_from_this();
-    listener_->on_notification([weak](const pg::notification& heard) {
-        if (const auto self = weak.lock()) self->hub_.notified(heard.payload);
+    // One that was stopped may still have something to say.
+    const auto current = [weak = weak_from_this(), listener = listener_.get()] {
+        auto self = weak.lock();
+        return self && self->listener_.get() == listener ? self : nullptr;
+    };
+    listener_->on_notification([current](const pg::notification& heard) {
+        if (const auto self = current()) self->hub_.notified(heard.payload);
     });
-    listener_->on_gap([weak] {
-        const auto self = weak.lock();
+    listener_->on_gap([current] {
+        const auto self = current();
         if (!self) return;
         self->log(log_level::info, "notifications arrive");
         self->hub_.set_path(notification_path::up);
         self->listener_->look(); // who else is there?
     });
-    listener_->on_down([weak](const pg::error& cause) {
-        const auto self = weak.lock();
+    listener_->on_down([current](const pg::error& cause) {
+        const auto self = current();
         if (!self) return;
         self->log(
             log_level::warning, "no notifications arrive: polling until they do",
@@ -194,18 +198,18 @@ void engine_core::start_listener()
         self->hub_.set_path(notification_path::down);
     });
     listener_->on_safety(
-        [weak] {
-            const auto self = weak.lock();
+        [current] {
+            const auto self = current();
             return self ? self->safety_statement()
                         : pg::pipeline::item{pg::statement{"select 1"}, {}};
         },
-        [weak](const pg::result& rows) {
-            const auto self = weak.lock();
+        [current](const pg::result& rows) {
+            const auto self = current();
             if (self && !self->shut_down_) self->heed(store::read_safety(rows));
         });
     auto listener = listener_; // lives as long as its loop
-    asio::co_spawn(executor_, listener->run(), [listener, weak](std::exception_ptr failure) {
-        const auto self = weak.lock();
+    asio::co_spawn(executor_, listener->run(), [listener, current](std::exception_ptr failure) {
+        const auto self = current();
         if (failure && self) {
             self->log(
                 log_level::error, "the listener ended: polling", {{"cause", what_of(failure)}});
@@ -238,7 +242,7 @@ pg::pipeline::item engine_core::safety_statement() const
 
 void engine_core::heed(const store::safety_report& read)
 {
-    hub_.clock().observe(read.now, std::chrono::steady_clock::now());
+    hub_.observe_clock(read.now);
     for (const topic& each : hub_.pollers().watched()) {
         std::vector<member_id> members;
         for (const auto& [number, member] : read.members)
@@ -272,10 +276,11 @@ void engine_core::start_announcing()
     auto ended = [self](std::exception_ptr failure) {
         self->announcing_ = false;
         self->raise_told();
-        if (failure && !self->announcing_given_up_)
+        const bool given_up = std::exchange(self->announcing_given_up_, false);
+        if (failure && !given_up)
             self->log(log_level::error, "notifying others ended", {{"cause", what_of(failure)}});
+        self->start_announcing(); // what somebody urged meanwhile
     };
-    announcing_given_up_ = false;
     asio::co_spawn(
         executor_, announce(self),
         asio::bind_cancellation_slot(announcing_cancel_.slot(), std::move(ended)));
@@ -296,13 +301,27 @@ asio::awaitable<void> engine_core::announce(std::shared_ptr<engine_core> self)
         }
         std::optional<std::string> payload = self->hub_.take_payload();
         ++self->announcements_;
+        std::exception_ptr failure;
         try {
             if (payload) co_await self->store_.notify(std::move(*payload));
-        } catch (const pg::error&) { // whoever waits finds it at the next safety poll
-            self->database_failed("cannot notify others", std::current_exception());
+            self->hub_.sent();
+        } catch (...) { // whoever waits finds it at the next safety poll
+            failure = std::current_exception();
+            self->hub_.not_sent();
         }
+        if (failure) self->heed_announcing(failure);
         self->announced_ = self->announcements_;
         self->raise_told();
+    }
+}
+
+/// Goes on in spite of the database's failures, and of no others.
+void engine_core::heed_announcing(std::exception_ptr failure)
+{
+    try {
+        std::rethrow_exception(failure);
+    } catch (const pg::error&) {
+        database_failed("cannot notify others", failure);
     }
 }
 
@@ -319,6 +338,7 @@ asio::awaitable<void> engine_core::announced(std::chrono::steady_clock::time_poi
         co_await told.wait_until(until);
     }
     if (announced_ >= last || !announcing_) co_return;
+    hub_.hold();
     announcing_given_up_ = true;
     announcing_cancel_.emit(asio::cancellation_type::terminal);
 }

@@ -71,7 +71,8 @@ public:
 
     /// Returns once others were told of everything that this process has committed so far, or
     /// could not be told.
-    /// \param until when to give up; nothing of it is under way afterwards.
+    /// \param until when to give up: what is being sent is cancelled, and goes out along with what
+    ///     is to be announced next.
     boost::asio::awaitable<void> announced(
         std::chrono::steady_clock::time_point until = std::chrono::steady_clock::time_point::max());
 
@@ -87,6 +88,7 @@ private:
     void heed(const store::safety_report& read);
     void raise_told();
     void start_announcing();
+    void heed_announcing(std::exception_ptr failure);
     static boost::asio::awaitable<void> announce(std::shared_ptr<engine_core> self);
 
     boost::asio::any_io_executor executor_;

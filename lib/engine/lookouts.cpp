@@ -90,6 +90,8 @@ void lookout::look()
     const time_point now = of_->now_();
     looked_after_ = of_->additions_;
     for (mark& each : marks_) each.lowered = timestamp::max();
+    // Those for which a claim failed may have been served meanwhile.
+    if (looking_for_.size() > most_remembered) looking_for_.clear();
     for (state* const topic : topics_) {
         for (const announced& each : topic->waiting)
             if (each.since <= now) looking_for_.push_back({topic, each});
@@ -113,6 +115,7 @@ std::vector<timestamp> lookout::marks(std::span<const std::string> queues) const
 
 void lookout::seen(std::span<const store::queue_due> due, timestamp looked_at)
 {
+    looked_at_ = looked_at;
     for (std::size_t i = 0; i < topics_.size(); ++i) {
         const auto next = std::ranges::find(due, topics_[i]->which.queue, &store::queue_due::queue);
         if (next == due.end()) continue;
@@ -139,7 +142,8 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
         const auto next = std::ranges::find(due, topic->which.queue, &store::queue_due::queue);
         if (next == due.end()) continue;
         forget_until(*topic, next->visible_at);
-        if (!next->visible_at) continue;
+        // What was due when it looked, somebody holds: the poller looks again by itself.
+        if (!next->visible_at || *next->visible_at <= looked_at_) continue;
         of_->expect(*topic, *next->visible_at, false);
         // Others no longer look at the instants that were served, and know nothing of the leases
         // that were just taken.
@@ -152,7 +156,6 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
             of_->says_.pending().add_workflow_queue(topic->which.queue, next->visible_at);
         else
             of_->says_.pending().add_activity_queue(topic->which.queue, next->visible_at);
-        of_->told(topic->which, *next->visible_at);
         of_->expect(*topic, *next->visible_at, true);
         of_->says_.urge(of_->now_());
     }
@@ -169,6 +172,11 @@ void lookout::forget_until(state& topic, std::optional<timestamp> earliest)
         return !each.told && each.added <= looked_after_ && each.since > now && each.since < first;
     });
     of_->schedule(topic);
+}
+
+void lookout::pass_due()
+{
+    for (state* const topic : topics_) of_->pass_all(*topic);
 }
 
 void lookout::left_some()
@@ -225,20 +233,20 @@ void lookouts::wake_all()
 
 void lookouts::heard(
     const topic& what, std::optional<timestamp> due, timestamp since, store::announcement_id id,
-    std::optional<member_id> sender_looks)
+    member_id sender, bool sender_looks)
 {
     state* const where = find(what);
     if (!where || where->watching.empty()) return;
     lower_marks(*where, since);
-    if (!due) return hear(*where, id, sender_looks);
+    if (!due) return hear(*where, id, sender, sender_looks);
     told(what, *due);
     expect(*where, *due, true);
 }
 
-void lookouts::hear(state& where, store::announcement_id id, std::optional<member_id> sender_looks)
+void lookouts::hear(state& where, store::announcement_id id, member_id sender, bool sender_looks)
 {
     const time_point now = now_();
-    const unsigned before = before_us(where, id, sender_looks);
+    const unsigned before = before_us(where, id, sender) + (sender_looks ? 1 : 0);
     if (where.has_room())
         add(where, {id, now, later(now, patience_behind(before))});
     else if (before == 0)
@@ -267,8 +275,10 @@ bool lookouts::found(const topic& what, timestamp due)
         return false;
     }
     if (!where->has_room()) return false;
-    const bool unheard = std::ranges::none_of(
-        where->waiting, [now = now_()](const lookout::announced& each) { return each.since <= now; });
+    const bool unheard =
+        std::ranges::none_of(where->waiting, [now = now_()](const lookout::announced& each) {
+            return each.since <= now;
+        });
     add(*where, {number_of(due), at, at});
     return unheard;
 }
@@ -288,7 +298,7 @@ void lookouts::passed(const topic& what, member_id by, std::span<const store::an
     state* const where = find(what);
     if (!where || where->watching.empty()) return;
     where->without_room[by] = now_() + full_for;
-    for (const store::announcement_id id : ids) hear(*where, id, std::nullopt);
+    for (const store::announcement_id id : ids) hear(*where, id, by, false);
 }
 
 void lookouts::freed(const topic& what, member_id who)
@@ -357,7 +367,8 @@ void lookouts::say_served(state& where, store::announcement_id id)
     store::announcement& says = says_.pending();
     const bool again =
         std::ranges::find(where.waiting, id, &lookout::announced::id) != where.waiting.end();
-    if (id == says.id && !again) {
+    if (again) return; // announced once more, under the same number
+    if (id == says.id) {
         auto& queues =
             where.which.kind == task_kind::workflow ? says.workflow_queues : says.activity_queues;
         std::erase_if(queues, [&](const store::announced_queue& each) {
@@ -455,26 +466,23 @@ void lookouts::pass_all(state& where)
     const time_point now = now_();
     for (const lookout::announced& each : where.waiting)
         if (each.at <= now) pass(where, each.id);
-    std::erase_if(
-        where.waiting, [now](const lookout::announced& each) { return each.since <= now; });
+    std::erase_if(where.waiting, [now](const lookout::announced& each) { return each.at <= now; });
     schedule(where);
 }
 
 unsigned lookouts::before_us(
-    const state& where, store::announcement_id id, std::optional<member_id> sender_looks) const
+    const state& where, store::announcement_id id, std::optional<member_id> sender) const
 {
     const time_point now = now_();
     std::vector<member_id> ahead; // of those who may have room
     for (const member_id other : where.others) {
-        if (other == sender_looks) continue;
+        if (other == sender) continue; // it does not hear itself
         const auto full = where.without_room.find(other);
         if (full == where.without_room.end() || full->second <= now) ahead.push_back(other);
     }
     // Who has said that it has no room comes behind all that have not, with all others who have.
-    const unsigned before = where.said_full && !where.has_room()
-                                ? static_cast<unsigned>(ahead.size())
-                                : count_before(self_, ahead, id);
-    return before + (sender_looks ? 1 : 0);
+    return where.said_full && !where.has_room() ? static_cast<unsigned>(ahead.size())
+                                                : count_before(self_, ahead, id);
 }
 
 void lookouts::schedule(state& where)

@@ -55,6 +55,9 @@ public:
     /// \param due     when its queues are to be looked at again.
     void found_all(bool claimed, std::span<const store::queue_due> due);
 
+    /// It has no room, and the instant of `wake_at` has come: others should look.
+    void pass_due();
+
     /// It has looked, has no room any more, and has left something. Others should look.
     void left_some();
 
@@ -92,6 +95,7 @@ private:
     std::vector<state*> topics_;
     std::vector<mark> marks_;         // of each topic
     std::vector<sought> looking_for_; // what was announced before it looked
+    timestamp looked_at_{};           // by the database's clock
     std::uint64_t looked_after_ = 0;  // what had become known when it looked
     bool room_ = true;
 };
@@ -128,7 +132,7 @@ public:
     /// \param sender_looks whether whoever announced it looks itself.
     void heard(
         const topic& what, std::optional<timestamp> due, timestamp since, store::announcement_id id,
-        std::optional<member_id> sender_looks);
+        member_id sender, bool sender_looks);
     /// This process has committed one.
     void committed(
         const topic& what, std::optional<timestamp> due, timestamp since,
@@ -164,14 +168,14 @@ private:
     state& of(const topic& what);
     state* find(const topic& what);
     void lower_marks(state& where, timestamp to);
-    void hear(state& where, store::announcement_id id, std::optional<member_id> sender_looks);
+    void hear(state& where, store::announcement_id id, member_id sender, bool sender_looks);
     void add(state& where, lookout::announced what);
     void expect(state& where, timestamp due, bool told);
     void pass(state& where, store::announcement_id id);
     void pass_all(state& where);
     void say_served(state& where, store::announcement_id id);
     unsigned before_us(
-        const state& where, store::announcement_id id, std::optional<member_id> sender_looks) const;
+        const state& where, store::announcement_id id, std::optional<member_id> sender) const;
     void schedule(state& where);
     void schedule(lookout& which);
     void changed();

@@ -71,6 +71,11 @@ wake_hub::registration::~registration()
     if (found != list_->end()) list_->erase(found);
 }
 
+bool wake_hub::may_have_ended(store::instance_key instance, recent_ends::mark since) const
+{
+    return path_ != notification_path::up || ends_.may_hold(instance, since);
+}
+
 wake_hub::registration wake_hub::watch(store::instance_key instance, wakeable& flag)
 {
     forget_empty();
@@ -100,7 +105,6 @@ std::optional<wake_hub::rider> wake_hub::lead(const store::announcement& what)
     goes.served = std::exchange(says_.pending().served, {});
     goes.free = std::exchange(says_.pending().free, {});
     says_.led(now);
-    told(goes);
     return rider{*goes.id, store::encode(goes), mode_ == notification_mode::transactional};
 }
 
@@ -110,8 +114,9 @@ void wake_hub::committed(const store::announcement& what, std::optional<store::a
     for_each_queue(what, [&](const topic& which, auto due) {
         lookouts_.committed(which, due, what.since, id);
     });
-    wake(what.finished);
+    ended(what.finished);
     wake(what.withdrawn);
+    if (led) told(what);
     if (led || mode_ == notification_mode::none) return;
     const store::announcement news = worth_telling(what);
     if (news.empty()) return;
@@ -124,6 +129,10 @@ void wake_hub::committed(const store::announcement& what, std::optional<store::a
 /// waits for an instance must, without delay.
 bool wake_hub::served_here(const store::announcement& what) const
 {
+    const auto is_later = [](const store::announced_queue& each) { return each.due.has_value(); };
+    if (std::ranges::any_of(what.workflow_queues, is_later) ||
+        std::ranges::any_of(what.activity_queues, is_later))
+        return false; // which others look for in an order of its own
     return mode_ == notification_mode::coalesced && what.finished.empty() &&
            what.withdrawn.empty() && lookouts_.looks_at_once(what);
 }
@@ -176,8 +185,20 @@ std::optional<std::string> wake_hub::take_payload()
     says_.led(now_());
     goes.from = self_;
     goes.sender_looks = lookouts_.looks_at_once(goes);
-    told(goes);
+    sending_ = goes;
     return store::encode(goes);
+}
+
+void wake_hub::sent()
+{
+    told(sending_);
+    sending_ = {};
+}
+
+void wake_hub::not_sent()
+{
+    says_.pending().add(sending_);
+    sending_ = {};
 }
 
 void wake_hub::notified(std::string_view payload)
@@ -200,12 +221,17 @@ void wake_hub::announced(const store::announcement& what, store::announcement_id
     for_each_topic(what.passed, [&](const topic& which, const auto& ids) {
         lookouts_.passed(which, sender, ids);
     });
-    const auto looks = what.sender_looks ? std::optional{sender} : std::nullopt;
     for_each_queue(what, [&](const topic& which, auto due) {
-        lookouts_.heard(which, due, what.since, id, looks);
+        lookouts_.heard(which, due, what.since, id, sender, what.sender_looks);
     });
-    wake(what.finished);
+    ended(what.finished);
     wake(what.withdrawn);
+}
+
+void wake_hub::ended(const std::vector<store::instance_key>& instances)
+{
+    for (const store::instance_key instance : instances) ends_.heard(instance);
+    wake(instances);
 }
 
 void wake_hub::wake(const std::vector<store::instance_key>& instances)
@@ -225,8 +251,18 @@ void wake_hub::wake_everybody()
 
 void wake_hub::wake_waiters()
 {
+    ends_.missed();
     for (auto& [instance, list] : instances_)
         for (wakeable* flag : list) flag->raise();
+}
+
+void wake_hub::observe_clock(timestamp now)
+{
+    const time_point here = now_();
+    // As far as announcements allow for: see database_clock::surely_passed.
+    const bool set_back = clock_.known() && clock_.to_steady(now) + std::chrono::seconds{1} < here;
+    clock_.observe(now, here);
+    if (set_back) wake_everybody();
 }
 
 void wake_hub::set_path(notification_path path)

@@ -5,6 +5,7 @@
 
 #include <engine/coalescer.hpp>
 #include <engine/lookouts.hpp>
+#include <engine/recent_ends.hpp>
 #include <engine/topic.hpp>
 #include <engine/wake_flag.hpp>
 #include <store/database_clock.hpp>
@@ -70,6 +71,11 @@ public:
     /// Raises `flag` when the instance has finished, or has given up activities.
     registration watch(store::instance_key instance, wakeable& flag);
 
+    /// A point in what was heard of instances' ends.
+    recent_ends::mark heard_so_far() const noexcept { return ends_.now(); }
+    /// False: the instance has not ended since then, or that is still to be heard of.
+    bool may_have_ended(store::instance_key instance, recent_ends::mark since) const;
+
     /// The pollers.
     lookouts& pollers() noexcept { return lookouts_; }
     const lookouts& pollers() const noexcept { return lookouts_; }
@@ -87,8 +93,14 @@ public:
     std::optional<time_point> next_notification() const;
     /// Whether others wait for it already, rather than only if this process does not look soon.
     bool is_urgent() const { return says_.is_urgent(now_()); }
-    /// The payload; nothing if it has become needless.
+    /// The payload; nothing if it has become needless. `sent` or `not_sent` says what came of it.
     std::optional<std::string> take_payload();
+    /// Others were told.
+    void sent();
+    /// They were not: it goes out along with what is to be said next.
+    void not_sent();
+    /// What is to be said waits until something else is.
+    void hold() noexcept { says_.wait(); }
     /// Called when `next_notification` has become something, or earlier.
     void on_urge(std::function<void()> handler) { says_.on_urge(std::move(handler)); }
 
@@ -106,11 +118,15 @@ public:
     time_point deadline() const;
 
     store::database_clock& clock() noexcept { return clock_; }
+    /// Takes a reading of the database's clock that has just arrived. When it was set back everybody
+    /// looks once, at everything.
+    void observe_clock(timestamp now);
 
 private:
     using flags = std::vector<wakeable*>;
 
     void announced(const store::announcement& what, store::announcement_id id);
+    void ended(const std::vector<store::instance_key>& instances);
     void wake(const std::vector<store::instance_key>& instances);
     bool served_here(const store::announcement& what) const;
     store::announcement worth_telling(const store::announcement& what) const;
@@ -125,6 +141,8 @@ private:
     store::database_clock clock_;
     coalescer says_;
     lookouts lookouts_;
+    recent_ends ends_;
+    store::announcement sending_;
     std::map<store::instance_key, flags> instances_;
     std::size_t forget_at_ = 64;
     std::function<void(std::string_view, const pg::error&)> on_trouble_;

@@ -45,13 +45,14 @@ public:
     }
 
     /// An instant that the database's clock has surely passed, also where one of the two clocks goes
-    /// faster by a thousandth; `timestamp::min()` until it was read.
+    /// faster by a thousandth, or was set back by less than a second; `timestamp::min()` until it was
+    /// read.
     timestamp surely_passed() const noexcept
     {
         if (!known_) return timestamp::min();
         const auto age = std::chrono::duration_cast<timestamp::duration>(
             std::chrono::steady_clock::now() - steady_);
-        return database_ + age - age / 1000;
+        return database_ + age - age / 1000 - std::chrono::seconds{1};
     }
 
 private:

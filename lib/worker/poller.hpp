@@ -52,11 +52,12 @@ public:
     boost::asio::awaitable<void> run()
     {
         while (!stopping_) {
-            for (const auto& each : bounds_)
-                if (!stopping_) co_await each->wait_for_free();
-            const std::size_t free = room();
-            if (stopping_ || free == 0) continue;
             wake_.clear(); // before looking: a wake-up in between is kept
+            const std::size_t free = room();
+            if (free == 0) {
+                co_await wait_for_room();
+                continue;
+            }
             place_->room(true);
             place_->look();
             const time_point asked = std::chrono::steady_clock::now();
@@ -83,8 +84,8 @@ public:
             engine_->check_thread();
             engine_->database_answers();
             std::rotate(queues_.begin(), queues_.begin() + 1, queues_.end());
-            engine_->hub().clock().observe(claimed.now, std::chrono::steady_clock::now());
             place_->seen(claimed.due, claimed.looked_at);
+            engine_->hub().observe_clock(claimed.now);
             const std::size_t count = claimed.tasks.size();
             for (Task& task : claimed.tasks)
                 start_(std::move(task), bounds_.front()->take(), asked);
@@ -98,13 +99,19 @@ public:
             if (count == free) continue; // more may be there
             co_await wake_.wait_until(next_look(claimed));
         }
+        place_.reset(); // who drains is not waited for
     }
 
     void stop()
     {
         stopping_ = true;
         wake_.raise();
-        for (const auto& each : bounds_) each->interrupt();
+    }
+
+    /// A slot was freed.
+    void freed()
+    {
+        if (waits_for_room_ && room() > 0) wake_.raise();
     }
 
 private:
@@ -115,6 +122,16 @@ private:
         std::size_t room = most_per_claim;
         for (const auto& each : bounds_) room = std::min(room, each->free());
         return room;
+    }
+
+    /// What becomes due meanwhile is for others.
+    boost::asio::awaitable<void> wait_for_room()
+    {
+        place_->room(false);
+        place_->pass_due();
+        waits_for_room_ = true;
+        co_await wake_.wait_until(time_point::max());
+        waits_for_room_ = false;
     }
 
     time_point next_look(const store::claimed<Task>& claimed)
@@ -136,6 +153,7 @@ private:
     std::unique_ptr<lookout> place_;
     backoff trouble_{std::chrono::milliseconds{100}, std::chrono::milliseconds{5000}};
     backoff held_by_another_{std::chrono::milliseconds{5}, std::chrono::milliseconds{1000}};
+    bool waits_for_room_ = false;
     bool stopping_ = false;
 };
 

@@ -52,6 +52,7 @@ asio::awaitable<void> request_forwarder::run()
         place_->found_all(false, {});
         co_await wake_.wait_until(next_look());
     }
+    place_.reset(); // who drains is not waited for
 }
 
 void request_forwarder::stop()

@@ -52,9 +52,9 @@ worker_core::worker_core(std::shared_ptr<engine_core> engine, worker_options opt
     : engine_{std::move(engine)},
       options_{std::move(options)},
       cache_{options_.cached_instances()},
-      workflow_slots_{std::make_shared<slots>(engine_->executor(), options_.workflow_slots())},
-      activity_slots_{std::make_shared<slots>(engine_->executor(), options_.activity_slots())},
-      thread_slots_{std::make_shared<slots>(engine_->executor(), 2 * options_.threads())},
+      workflow_slots_{std::make_shared<slots>(options_.workflow_slots())},
+      activity_slots_{std::make_shared<slots>(options_.activity_slots())},
+      thread_slots_{std::make_shared<slots>(2 * options_.threads())},
       leases_{std::make_shared<lease_keeper>(engine_, options_.lease())},
       progress_{engine_->executor()}
 {
@@ -282,10 +282,15 @@ void worker_core::start_loops()
 {
     const std::weak_ptr<worker_core> weak = weak_from_this();
     const auto freed = [weak] {
-        if (const auto self = weak.lock()) self->progress_.raise();
+        const auto self = weak.lock();
+        if (!self) return;
+        self->progress_.raise();
+        if (self->workflow_poller_) self->workflow_poller_->freed();
+        if (self->activity_poller_) self->activity_poller_->freed();
     };
     workflow_slots_->on_free(freed);
     activity_slots_->on_free(freed);
+    thread_slots_->on_free(freed);
     workflow_commits_ =
         make_batcher<store::workflow_completion, store::workflow_completed>(engine_);
     activity_commits_ =

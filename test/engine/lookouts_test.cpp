@@ -78,6 +78,7 @@ struct fleet
                 more = true;
                 now = std::max(now, *at);
                 if (const auto payload = each->hub.take_payload()) say(*payload);
+                each->hub.sent();
             }
         }
     }
@@ -376,6 +377,63 @@ TEST_CASE("a claim begins behind what was there when it last looked, and before 
     one.hub.set_path(notification_path::down); // what happens from here on is not heard of
     CHECK(mark() == timestamp::min());
     CHECK(other.place->marks(queues).at(0) == timestamp::min());
+}
+
+TEST_CASE("a row that somebody has locked is left to whoever looks again, and told to nobody")
+{
+    fleet all{2};
+    auto& one = *all.processes[0];
+    const int before = all.notifications;
+    for (int i = 0; i < 10; ++i) {
+        one.place->look();
+        const std::vector<store::queue_due> due{{"eu", start_there - 1s}};
+        one.place->seen(due, start_there);
+        one.place->found_all(false, due);
+        all.settle();
+        CHECK(one.flag.due == time_point::max());
+    }
+    CHECK(all.notifications == before);
+    // What has become due since it looked is not of that kind.
+    one.place->look();
+    const std::vector<store::queue_due> due{{"eu", start_there + 1ms}};
+    one.place->seen(due, start_there);
+    all.now += 2ms;
+    one.place->found_all(false, due);
+    CHECK(one.flag.due <= all.now + 20ms);
+}
+
+TEST_CASE("who has no room when something becomes due passes it on")
+{
+    fleet all{3};
+    const std::vector<store::queue_due> due{{"eu", start_there + 10s}};
+    for (const auto& each : all.processes) {
+        each->place->look();
+        each->place->seen(due, start_there);
+        each->place->found_all(true, due);
+    }
+    all.settle();
+    auto order = all.in_order();
+    order[0]->place->room(false);
+    all.settle();
+    CHECK(order[0]->flag.due == start + 10s); // it wakes, to pass
+    all.now = start + 10s;
+    order[0]->place->pass_due();
+    all.settle();
+    CHECK(order[0]->flag.due == time_point::max());
+    CHECK(order[1]->flag.due <= all.now);
+}
+
+TEST_CASE("a sender that does not look is not waited for")
+{
+    fleet all{2};
+    auto& sender = *all.processes[0];
+    auto& other = *all.processes[1];
+    sender.place->room(false);
+    for (std::uint32_t id = 1; id < 20; ++id) {
+        other.place->look();
+        other.hub.notified(work_of("process 0", id));
+        CHECK(other.flag.due <= all.now);
+    }
 }
 
 TEST_CASE("the end of a lease is told once in a while, not for each claim")

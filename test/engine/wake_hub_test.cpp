@@ -154,6 +154,95 @@ TEST_CASE_FIXTURE(fixture, "the end of an instance wakes those who await its res
     CHECK(other.woken());
 }
 
+TEST_CASE_FIXTURE(
+    fixture, "what was not heard of as ended has not, unless something may have been missed")
+{
+    const store::instance_key one{1}, two{2};
+    const auto say_end = [&](store::instance_key of) {
+        store::announcement end;
+        end.finished.push_back(of);
+        end.from = "somebody";
+        hub.notified(store::encode(end));
+    };
+    auto begun = hub.heard_so_far();
+    CHECK(hub.may_have_ended(one, begun)); // nothing is heard yet
+    hub.set_path(notification_path::up);
+    CHECK(hub.may_have_ended(one, begun));
+    begun = hub.heard_so_far();
+    CHECK_FALSE(hub.may_have_ended(one, begun));
+    say_end(two);
+    CHECK_FALSE(hub.may_have_ended(one, begun));
+    say_end(one); // before the start's own answer
+    CHECK(hub.may_have_ended(one, begun));
+    CHECK_FALSE(hub.may_have_ended(one, hub.heard_so_far()));
+
+    begun = hub.heard_so_far();
+    hub.notified("not understood");
+    CHECK(hub.may_have_ended(one, begun));
+    begun = hub.heard_so_far();
+    hub.set_path(notification_path::down);
+    hub.set_path(notification_path::up);
+    CHECK(hub.may_have_ended(one, begun));
+    begun = hub.heard_so_far();
+    for (std::size_t i = 0; i < recent_ends::most; ++i) say_end(two);
+    CHECK_FALSE(hub.may_have_ended(one, begun));
+    say_end(two); // more than is remembered
+    CHECK(hub.may_have_ended(one, begun));
+    begun = hub.heard_so_far();
+    store::announcement own;
+    own.finished.push_back(one);
+    hub.committed(own, std::nullopt);
+    CHECK(hub.may_have_ended(one, begun));
+}
+
+TEST_CASE_FIXTURE(fixture, "when the database's clock was set back everybody looks once")
+{
+    const timestamp there{1'900'000'000s};
+    poller.look_for(hub, task_kind::workflow, "eu");
+    hub.set_path(notification_path::up);
+    hub.observe_clock(there);
+    poller.park();
+    hub.observe_clock(there - 500ms); // which announcements allow for
+    CHECK_FALSE(poller.woken());
+    hub.observe_clock(there - 5s);
+    CHECK(poller.woken());
+}
+
+TEST_CASE_FIXTURE(fixture, "what could not be sent goes out along with what is to be said next")
+{
+    hub.committed(work_on("eu"), std::nullopt);
+    CHECK(hub.take_payload());
+    hub.not_sent();
+    CHECK_FALSE(hub.next_notification());
+    hub.committed(work_on("us"), std::nullopt);
+    CHECK(hub.next_notification());
+    const auto said = store::decode_announcement(hub.take_payload().value());
+    CHECK(said->workflow_queues.size() == 2);
+    hub.sent();
+
+    hub.committed(work_on("eu"), std::nullopt);
+    hub.hold();
+    CHECK_FALSE(hub.next_notification());
+    hub.committed(work_on("us"), std::nullopt);
+    CHECK(store::decode_announcement(hub.take_payload().value())->workflow_queues.size() == 2);
+}
+
+TEST_CASE_FIXTURE(
+    fixture, "an instant is known to others when they were told, not when they are to be")
+{
+    store::announcement later;
+    hub.observe_clock(timestamp{1'900'000'000s});
+    later.add_workflow_queue("eu", timestamp{1'900'000'010s});
+    const auto lost = hub.lead(later); // its commit fails
+    REQUIRE(lost);
+    const auto again = hub.lead(later);
+    hub.committed(later, again ? std::optional{again->id} : std::nullopt);
+    if (!again) CHECK(hub.take_payload());
+    hub.sent();
+    hub.committed(later, std::nullopt);
+    CHECK_FALSE(hub.take_payload());
+}
+
 TEST_CASE_FIXTURE(fixture, "each change of the notifications' path makes everybody look once")
 {
     poller.look_for(hub, task_kind::activity, "eu");

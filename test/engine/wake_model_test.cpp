@@ -198,10 +198,15 @@ public:
     void look()
     {
         if (!alive_) return;
-        parked_ = false;
-        waits_for_room_ = used_ == slots_;
-        if (waits_for_room_) return;
         raised_ = false;
+        waits_for_room_ = used_ == slots_;
+        parked_ = waits_for_room_;
+        if (waits_for_room_) {
+            place_->room(false);
+            place_->pass_due();
+            deadline_ = never;
+            return wake();
+        }
         place_->room(true);
         place_->look();
         timestamp mark = timestamp::min();
@@ -308,6 +313,7 @@ private:
         world_.in(wait + world_.between(20us, 200us), [this] {
             if (!alive_) return;
             if (const auto payload = hub_.take_payload()) world_.notify(*payload);
+            hub_.sent();
             send();
         });
     }
@@ -409,7 +415,12 @@ void play(world& all, faults what)
             some().kill();
             add();
         }
-        if (what.one_is_killed && i == 30 && count > 1) some().kill();
+        if (what.one_is_killed && i == 30 && count > 1) {
+            process& victim = some();
+            for (int k = 0; k < 10; ++k) victim.commit(all.now);
+            all.run(all.now + 8ms); // it holds some, most likely
+            victim.kill();
+        }
         if (all.once_in(6))
             all.run(all.now + 1s); // what was overlooked is not found by the way
         else

@@ -30,7 +30,7 @@ enum class announcement_id : std::uint32_t
 };
 
 /// What somebody says of announcements that he heard about one topic. A topic is a kind of tasks,
-/// `w`orkflow or `a`ctivity, and a queue, such as `w:eu`.
+/// `w`orkflow, `a`ctivity or `r`equest, and a queue, such as `w:eu`.
 struct heard_announcements
 {
     std::string topic;
