@@ -82,6 +82,7 @@ void lookout::room(bool free)
             of_->pass_all(*topic);
         else if (std::exchange(topic->said_full, false))
             add_once(of_->says_.pending().free, topic->name); // goes out with what goes out next
+        of_->schedule(*topic);
     }
 }
 
@@ -490,11 +491,13 @@ void lookouts::schedule(state& where)
     for (lookout* const each : where.watching) schedule(*each);
 }
 
+/// Who has no room wakes to pass on what nobody else of this process looks for.
 void lookouts::schedule(lookout& which)
 {
     time_point first = time_point::max();
     for (const state* const topic : which.topics_)
-        for (const lookout::announced& each : topic->waiting) first = std::min(first, each.at);
+        if (which.room_ || !topic->has_room())
+            for (const lookout::announced& each : topic->waiting) first = std::min(first, each.at);
     which.flag_->wake_at(first);
 }
 

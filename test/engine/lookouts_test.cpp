@@ -423,6 +423,31 @@ TEST_CASE("who has no room when something becomes due passes it on")
     CHECK(order[1]->flag.due <= all.now);
 }
 
+TEST_CASE("who has no room does not wake for what another poller of its process looks for")
+{
+    fleet all{1};
+    auto& one = *all.processes[0];
+    parked second_flag;
+    const auto second = one.hub.pollers().watch(task_kind::workflow, {"eu"}, second_flag);
+    one.place->room(false);
+    one.hub.notified(work_of("somebody", 1));
+    CHECK(second_flag.due <= all.now);
+    CHECK(one.flag.due == time_point::max());
+    second->room(false); // now nobody has any: it is passed
+    CHECK(second_flag.due == time_point::max());
+    CHECK(one.flag.due == time_point::max());
+    const std::vector<store::queue_due> due{{"eu", start_there + 1s}};
+    second->room(true);
+    second->look();
+    second->found_all(false, due);
+    CHECK(one.flag.due == time_point::max());
+    second->room(false);
+    CHECK(one.flag.due == start + 1s); // to pass it
+    all.now = start + 1s;
+    one.place->pass_due();
+    CHECK(one.flag.due == time_point::max());
+}
+
 TEST_CASE("a sender that does not look is not waited for")
 {
     fleet all{2};
