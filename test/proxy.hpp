@@ -155,6 +155,9 @@ public:
     /// From now on notifications do not pass, and everything else does.
     void mute() { mute_ = true; }
 
+    /// How many notifications that listeners sent to themselves have passed.
+    std::size_t proofs() const { return proofs_; }
+
     /// From now on what the server says comes a byte at a time.
     void drip() { dripping_ = true; }
 
@@ -307,7 +310,9 @@ private:
                 co_return;
             }
             while (frozen_ || l->silent) co_await pause(std::chrono::milliseconds{1});
-            if (mute_ && message[0] == 'A') continue; // NotificationResponse
+            const bool notification = message[0] == 'A';
+            if (notification && mute_) continue;
+            if (notification && body.find("perdure_proof_") != body.npos) ++proofs_;
             const std::size_t piece = dripping_ ? 1 : message.size();
             for (std::size_t sent = 0; sent < message.size(); sent += piece) {
                 const auto next = boost::asio::buffer(message.data() + sent, piece);
@@ -347,6 +352,7 @@ private:
     std::atomic<bool> frozen_ = false;
     std::atomic<bool> dripping_ = false;
     std::atomic<bool> mute_ = false;
+    std::atomic<std::size_t> proofs_ = 0;
     std::atomic<std::size_t> accepted_ = 0;
     boost::asio::io_context io_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> refusing_{

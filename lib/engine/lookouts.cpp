@@ -1,4 +1,4 @@
-#include <engine/lookouts.hpp>
+#include <engine/lookout_state.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -9,9 +9,6 @@ namespace {
 
 using time_point = std::chrono::steady_clock::time_point;
 
-/// Most that is remembered of a topic, of each kind: beyond that the earliest instant stands for
-/// the others.
-constexpr std::size_t most_remembered = 64;
 /// How long somebody who had no room is asked last.
 constexpr std::chrono::seconds full_for{30};
 
@@ -37,162 +34,7 @@ std::vector<store::announcement_id>& ids_of(
     return said.emplace_back(store::heard_announcements{name, {}}).ids;
 }
 
-void add_once(std::vector<std::string>& names, const std::string& name)
-{
-    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
-}
-
 } // namespace
-
-struct lookout::state
-{
-    explicit state(topic what) : which{std::move(what)}, name{to_string(which)} {}
-
-    topic which;
-    std::string name;
-    std::vector<lookout*> watching;
-    std::vector<announced> waiting;               // announced, and not looked for
-    std::vector<member_id> others;                // who look at it, too
-    std::map<member_id, time_point> without_room; // those of them that said so, and until when
-    std::optional<timestamp> told;                // an instant at which all of them look
-    bool said_full = false;
-    bool announced_presence = false;
-
-    bool has_room() const noexcept
-    {
-        return std::ranges::any_of(watching, [](const lookout* each) { return each->room_; });
-    }
-};
-
-lookout::~lookout()
-{
-    for (state* const topic : topics_) {
-        std::erase(topic->watching, this);
-        // What it was about to serve others may still look for.
-        if (topic->watching.empty()) topic->waiting.clear();
-    }
-    of_->changed();
-}
-
-void lookout::room(bool free)
-{
-    if (std::exchange(room_, free) == free) return;
-    for (state* const topic : topics_) {
-        if (!free)
-            of_->pass_all(*topic);
-        else if (std::exchange(topic->said_full, false))
-            add_once(of_->says_.pending().free, topic->name); // goes out with what goes out next
-        of_->schedule(*topic);
-    }
-}
-
-void lookout::look()
-{
-    const time_point now = of_->now_();
-    looked_after_ = of_->additions_;
-    for (mark& each : marks_) each.lowered = timestamp::max();
-    // Those for which a claim failed may have been served meanwhile.
-    if (looking_for_.size() > most_remembered) looking_for_.clear();
-    for (state* const topic : topics_) {
-        for (const announced& each : topic->waiting)
-            if (each.since <= now) looking_for_.push_back({topic, each});
-        std::erase_if(topic->waiting, [now](const announced& each) { return each.since <= now; });
-        of_->schedule(*topic);
-    }
-}
-
-std::vector<timestamp> lookout::marks(std::span<const std::string> queues) const
-{
-    std::vector<timestamp> marks;
-    for (const std::string& queue : queues) {
-        const auto topic =
-            std::ranges::find(topics_, queue, [](const state* each) -> const std::string& {
-                return each->which.queue;
-            });
-        marks.push_back(marks_.at(static_cast<std::size_t>(topic - topics_.begin())).from);
-    }
-    return marks;
-}
-
-void lookout::seen(std::span<const store::queue_due> due, timestamp looked_at)
-{
-    looked_at_ = looked_at;
-    for (std::size_t i = 0; i < topics_.size(); ++i) {
-        const auto next = std::ranges::find(due, topics_[i]->which.queue, &store::queue_due::queue);
-        if (next == due.end()) continue;
-        // What becomes visible to others behind this instant is announced, with its own.
-        const timestamp earliest = std::min(next->visible_at.value_or(looked_at), looked_at);
-        marks_[i] = {std::min(earliest, marks_[i].lowered), timestamp::max()};
-    }
-}
-
-void lookout::lower(const state& topic, timestamp to)
-{
-    for (std::size_t i = 0; i < topics_.size(); ++i) {
-        if (topics_[i] != &topic) continue;
-        marks_[i].from = std::min(marks_[i].from, to);
-        marks_[i].lowered = std::min(marks_[i].lowered, to);
-    }
-}
-
-void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
-{
-    const auto served = std::exchange(looking_for_, {});
-    for (const auto& [topic, what] : served) of_->say_served(*topic, what.id);
-    for (state* const topic : topics_) {
-        const auto next = std::ranges::find(due, topic->which.queue, &store::queue_due::queue);
-        if (next == due.end()) continue;
-        forget_until(*topic, next->visible_at);
-        // What was due when it looked, somebody holds: the poller looks again by itself.
-        if (!next->visible_at || *next->visible_at <= looked_at_) continue;
-        of_->expect(*topic, *next->visible_at, false);
-        // Others no longer look at the instants that were served, and know nothing of the leases
-        // that were just taken.
-        const bool news = claimed || std::ranges::any_of(served, [topic](const sought& each) {
-                              return each.topic == topic;
-                          });
-        if (!news || topic->others.empty() || of_->is_told(topic->which, *next->visible_at))
-            continue;
-        if (topic->which.kind == task_kind::workflow)
-            of_->says_.pending().add_workflow_queue(topic->which.queue, next->visible_at);
-        else
-            of_->says_.pending().add_activity_queue(topic->which.queue, next->visible_at);
-        of_->expect(*topic, *next->visible_at, true);
-        of_->says_.urge(of_->now_());
-    }
-}
-
-/// Leases that were given up, timers that were cancelled: what was due before the earliest row that
-/// is there need not be looked for, unless it became known since, or others were told of it.
-void lookout::forget_until(state& topic, std::optional<timestamp> earliest)
-{
-    const auto first =
-        earliest ? of_->clock_.to_steady(*earliest) : std::chrono::steady_clock::time_point::max();
-    const auto now = of_->now_();
-    std::erase_if(topic.waiting, [&](const announced& each) {
-        return !each.told && each.added <= looked_after_ && each.since > now && each.since < first;
-    });
-    of_->schedule(topic);
-}
-
-void lookout::pass_due()
-{
-    for (state* const topic : topics_) of_->pass_all(*topic);
-}
-
-void lookout::left_some()
-{
-    room_ = false;
-    auto left = std::exchange(looking_for_, {});
-    if (left.empty()) // found without having been announced
-        for (state* const topic : topics_) left.push_back({topic, {of_->says_.draw_id(), {}, {}}});
-    const time_point now = of_->now_();
-    for (const auto& [topic, what] : left)
-        if (topic->has_room()) // another poller of this process
-            of_->add(*topic, {what.id, now, now});
-        else
-            of_->pass(*topic, what.id);
-}
 
 lookouts::lookouts(
     std::string_view self, coalescer& says, const store::database_clock& clock,

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <engine/coalescer.hpp>
+#include <engine/low_water_mark.hpp>
 #include <engine/ranking.hpp>
 #include <engine/topic.hpp>
 #include <engine/wake_flag.hpp>
@@ -31,6 +32,8 @@ class lookouts;
 class lookout
 {
 public:
+    using time_point = std::chrono::steady_clock::time_point;
+
     lookout(const lookout&) = delete;
     lookout& operator=(const lookout&) = delete;
     ~lookout();
@@ -67,21 +70,15 @@ private:
     struct announced
     {
         store::announcement_id id{};
-        std::chrono::steady_clock::time_point since; // the tasks may be claimed
-        std::chrono::steady_clock::time_point at;    // this process looks
-        bool told = false;                           // to others, who rely on each other to look
-        std::uint64_t added = 0;                     // in the order in which it became known
+        time_point since;        // the tasks may be claimed
+        time_point at;           // this process looks
+        bool told = false;       // to others, who rely on each other to look
+        std::uint64_t added = 0; // in the order in which it became known
     };
     struct sought
     {
         state* topic;
         announced what;
-    };
-    /// Where to begin to look.
-    struct mark
-    {
-        timestamp from = timestamp::min();    // no row has an earlier visible_at
-        timestamp lowered = timestamp::max(); // to this, while it looked
     };
 
     void forget_until(state& topic, std::optional<timestamp> earliest);
@@ -93,10 +90,10 @@ private:
     void lower(const state& topic, timestamp to);
 
     std::vector<state*> topics_;
-    std::vector<mark> marks_;         // of each topic
-    std::vector<sought> looking_for_; // what was announced before it looked
-    timestamp looked_at_{};           // by the database's clock
-    std::uint64_t looked_after_ = 0;  // what had become known when it looked
+    std::vector<low_water_mark> marks_; // of each topic
+    std::vector<sought> looking_for_;   // what was announced before it looked
+    timestamp looked_at_{};             // by the database's clock
+    std::uint64_t looked_after_ = 0;    // what had become known when it looked
     bool room_ = true;
 };
 
@@ -105,7 +102,7 @@ private:
 class lookouts
 {
 public:
-    using time_point = std::chrono::steady_clock::time_point;
+    using time_point = lookout::time_point;
 
     /// \param self  the name with which the process signs.
     /// \param says  what it announces; must outlive this, as the clock must.

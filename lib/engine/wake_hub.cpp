@@ -259,8 +259,8 @@ void wake_hub::wake_waiters()
 void wake_hub::observe_clock(timestamp now)
 {
     const time_point here = now_();
-    // As far as announcements allow for: see database_clock::surely_passed.
-    const bool set_back = clock_.known() && clock_.to_steady(now) + std::chrono::seconds{1} < here;
+    const bool set_back =
+        clock_.known() && clock_.to_steady(now) + store::database_clock::leeway < here;
     clock_.observe(now, here);
     if (set_back) wake_everybody();
 }

@@ -14,6 +14,8 @@ class database_clock
 {
 public:
     using time_point = std::chrono::steady_clock::time_point;
+    /// By how much the database's clock may be set back before anybody need care.
+    static constexpr std::chrono::seconds leeway{1};
 
     /// Takes a reading `now` of the database's clock that arrived at `received`.
     void observe(timestamp now, time_point received = std::chrono::steady_clock::now()) noexcept
@@ -45,14 +47,14 @@ public:
     }
 
     /// An instant that the database's clock has surely passed, also where one of the two clocks goes
-    /// faster by a thousandth, or was set back by less than a second; `timestamp::min()` until it was
+    /// faster by a thousandth, or was set back by less than the leeway; `timestamp::min()` until it was
     /// read.
     timestamp surely_passed() const noexcept
     {
         if (!known_) return timestamp::min();
         const auto age = std::chrono::duration_cast<timestamp::duration>(
             std::chrono::steady_clock::now() - steady_);
-        return database_ + age - age / 1000 - std::chrono::seconds{1};
+        return database_ + age - age / 1000 - leeway;
     }
 
 private:

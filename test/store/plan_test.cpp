@@ -55,6 +55,25 @@ void fill(workbench& bench, const filling& with)
         bench.execute("vacuum analyze {schema}." + std::string{table});
 }
 
+/// The plan of one of the store's statements, with nulls for its parameters.
+pg::result plan_of(
+    workbench& bench, by_hand& session, const installation& on, const std::string& name)
+{
+    const std::string sql = read_sql(name);
+    REQUIRE_FALSE(sql.empty());
+    bench.wait(session("prepare planned as " + sql));
+    pg::result plan = bench.wait(session("explain (costs off) " + execution_of(on.sql(sql).sql())));
+    bench.wait(session("deallocate planned"));
+    return plan;
+}
+
+std::string text_of(const pg::result& plan)
+{
+    std::string text;
+    for (const auto& [line] : plan.rows<std::string>()) text += line + "\n";
+    return text;
+}
+
 /// The lines of a plan that read an index from end to end, or a table.
 std::string endless_scans(const pg::result& plan)
 {
@@ -83,21 +102,14 @@ TEST_CASE("a plan probes indexes, however little there was when it was made")
     const installation on;
     workbench bench{on};
     by_hand session = bench.wait(by_hand::connect(on));
-    const auto check_plan = [&](const std::string& name, std::string_view settings) {
+    const auto check_plan = [&](const std::string& name, const std::string& settings) {
         CAPTURE(name);
-        const std::string sql = read_sql(name);
-        REQUIRE_FALSE(sql.empty());
         bench.wait(session("begin"));
-        if (!settings.empty()) bench.wait(session(read_sql(std::string{settings})));
-        bench.wait(session("prepare planned as " + sql));
-        const pg::result plan =
-            bench.wait(session("explain (costs off) " + execution_of(on.sql(sql).sql())));
-        std::string text;
-        for (const auto& [line] : plan.rows<std::string>()) text += line + "\n";
-        CAPTURE(text);
-        CHECK(endless_scans(plan) == "");
-        bench.wait(session("deallocate planned"));
+        bench.wait(session(read_sql(settings)));
+        const pg::result plan = plan_of(bench, session, on, name);
         bench.wait(session("rollback"));
+        CAPTURE(text_of(plan));
+        CHECK(endless_scans(plan) == "");
     };
     for (const filling& with :
          {filling{0, false}, filling{0, true}, filling{1, true}, filling{3, true},
@@ -134,15 +146,9 @@ TEST_CASE("reading does not read all of a table that was empty when its plan was
          {"load_history", "look_up_removable", "notify_signalled", "read_requests", "read_results",
           "safety", "state"}) {
         CAPTURE(name);
-        const std::string sql = read_sql(name);
-        bench.wait(session("prepare planned as " + sql));
-        const pg::result plan =
-            bench.wait(session("explain (costs off) " + execution_of(on.sql(sql).sql())));
-        std::string text;
-        for (const auto& [line] : plan.rows<std::string>()) text += line + "\n";
+        const std::string text = text_of(plan_of(bench, session, on, name));
         CAPTURE(text);
         CHECK(text.find("Seq Scan") == text.npos);
-        bench.wait(session("deallocate planned"));
     }
 }
 
@@ -267,8 +273,7 @@ TEST_CASE("statistics do not look at what is finished")
     bench.run([&]() -> asio::awaitable<void> {
         by_hand session = co_await by_hand::connect(on);
         const pg::result plan = co_await session("explain (costs off) " + read_sql("statistics"));
-        std::string text;
-        for (const auto& [line] : plan.rows<std::string>()) text += line + "\n";
+        const std::string text = text_of(plan);
         CAPTURE(text);
         CHECK(text.find("instances_active") != text.npos);
         CHECK(text.find("Seq Scan on instances") == text.npos);

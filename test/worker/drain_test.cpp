@@ -174,32 +174,6 @@ TEST_CASE("a drain gives up on a database that went away, and leaves what it hol
     }
 }
 
-TEST_CASE(
-    "an engine whose worker could not be drained in time still tells others of what it commits")
-{
-    const installation on;
-    if (on.options().notifications() == notification_mode::none) return;
-    stubborn never_ends;
-    process leaving{on, test_dsn(), patient(on)};
-    employ(leaving, never_ends, form::plain_function, on.workers());
-    start_job(leaving, never_ends);
-    leaving.drain(0s);
-    wait_for_end(leaving, 5s);
-
-    process staying{on, test_dsn(), patient(on)};
-    employ_quick(staying, on.workers());
-    staying.run([&] { return wait_until([&] { return staying.logged("notifications arrive"); }); });
-    staying.run([] { return pause(100ms); }); // it has found what was handed back
-    leaving.run(
-        [&]() -> asio::awaitable<void> { co_await leaving.client().start(job().id("next")); });
-    const int attempt = staying.run([&]() -> asio::awaitable<int> {
-        const int result = co_await staying.client().get(job, "next").result();
-        co_return result;
-    });
-    CHECK(attempt == 1);
-    never_ends.let_go = true;
-}
-
 TEST_CASE("a second call shortens a drain, also while it hands back")
 {
     const installation on;

@@ -83,7 +83,7 @@ inline constexpr std::size_t maximum_announcement = 7'900;
  *  | `w` | workflow queues: an object of queue → `null` (now) or microseconds since 1970, UTC |
  *  | `a` | activity queues, likewise |
  *  | `r` | requests that wait to be delivered, likewise: `{"":null}` |
- *  | `t` | no task of these queues has an earlier `visible_at`: microseconds since 1970, UTC; missing: it is not known |
+ *  | `t` | the earliest `visible_at` that a task of them may have, likewise; missing: not known |
  *  | `f` | an array of the finished instances' keys |
  *  | `c` | an array of the keys of instances that gave up activities |
  *  | `e` | `true`: everybody looks; no other member but `s` |

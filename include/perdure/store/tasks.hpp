@@ -38,8 +38,8 @@ struct claim_request
 struct queue_due
 {
     std::string queue;
-    std::optional<timestamp>
-        visible_at; ///< of its earliest row behind the mark; nothing: it has none
+    /// Of its earliest row from the mark on; nothing: it has none.
+    std::optional<timestamp> visible_at;
 };
 
 /// What was claimed, and when to look again.

@@ -1,0 +1,107 @@
+// Some processes with a poller each, who hear what the others say: without a database, in virtual
+// time.
+#pragma once
+
+#include <engine/wake_hub.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace perdure::test {
+
+using namespace std::chrono_literals;
+using time_point = std::chrono::steady_clock::time_point;
+
+struct parked final : wakeable
+{
+    void raise() override { raised = true; }
+    void wake_at(time_point at) override { due = at; }
+    bool raised = false;
+    time_point due = time_point::max();
+};
+
+inline constexpr time_point start{1h};
+inline constexpr timestamp start_there{1'900'000'000s};
+inline const topic eu{task_kind::workflow, "eu"};
+
+/// Some processes with a poller each, who hear what the others say.
+struct fleet
+{
+    struct process
+    {
+        process(fleet& of, const std::string& name)
+            : hub{name, notification_mode::coalesced, 1s, [&of] { return of.now; }}
+        {
+            hub.clock().observe(start_there, start);
+            hub.set_path(notification_path::up);
+            place = hub.pollers().watch(task_kind::workflow, {"eu"}, flag);
+        }
+        wake_hub hub;
+        parked flag;
+        std::unique_ptr<lookout> place;
+    };
+
+    explicit fleet(int count)
+    {
+        std::vector<member_id> members;
+        for (int i = 0; i < count; ++i) {
+            const std::string name = "process " + std::to_string(i);
+            processes.push_back(std::make_unique<process>(*this, name));
+            members.push_back(member_of(name));
+        }
+        for (const auto& each : processes) each->hub.pollers().present(eu, members);
+        settle();
+        for (const auto& each : processes) each->flag.raised = false;
+    }
+
+    /// Everybody hears it, who sent it too.
+    void say(const std::string& payload)
+    {
+        ++notifications;
+        for (const auto& each : processes) each->hub.notified(payload);
+    }
+
+    /// Until nobody has anything to say.
+    void settle()
+    {
+        for (bool more = true; more;) {
+            more = false;
+            for (const auto& each : processes) {
+                const auto at = each->hub.next_notification();
+                if (!at) continue;
+                more = true;
+                now = std::max(now, *at);
+                if (const auto payload = each->hub.take_payload()) say(*payload);
+                each->hub.sent();
+            }
+        }
+    }
+
+    /// Who would look now, and who later.
+    std::vector<process*> in_order()
+    {
+        std::vector<process*> order;
+        for (const auto& each : processes) order.push_back(each.get());
+        std::ranges::sort(order, {}, [](const process* each) { return each->flag.due; });
+        return order;
+    }
+
+    time_point now = start;
+    int notifications = 0;
+    std::vector<std::unique_ptr<process>> processes;
+};
+
+inline std::string work_of(const std::string& sender, std::uint32_t id)
+{
+    store::announcement what;
+    what.add_workflow_queue("eu");
+    what.from = sender;
+    what.id = store::announcement_id{id};
+    return store::encode(what);
+}
+
+} // namespace perdure::test

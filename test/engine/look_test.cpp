@@ -1,0 +1,117 @@
+// Where a poller looks, and what it makes of what it finds.
+#include "fleet.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace perdure;
+using namespace perdure::test;
+
+TEST_CASE("what the safety poll finds is news, unless this process looks for it or cannot")
+{
+    fleet all{1};
+    auto& one = *all.processes[0];
+    lookouts& pollers = one.hub.pollers();
+    CHECK_FALSE(pollers.found(eu, start_there + 1s)); // not due
+    one.place->look();
+    CHECK(pollers.found(eu, start_there - 5s));
+    CHECK(one.flag.due <= all.now);
+    CHECK_FALSE(pollers.found(eu, start_there - 5s)); // it is about to look
+    one.place->look();
+    one.hub.notified(work_of("somebody", 1));
+    CHECK_FALSE(pollers.found(eu, start_there - 5s)); // it has heard something
+    one.place->look();
+    one.place->room(false);
+    CHECK_FALSE(pollers.found(eu, start_there - 5s));
+    CHECK_FALSE(pollers.found({task_kind::workflow, "us"}, start_there - 5s));
+}
+
+TEST_CASE("a claim begins behind what was there when it last looked, and before what was announced "
+          "since")
+{
+    fleet all{2};
+    auto& one = *all.processes[0];
+    auto& other = *all.processes[1];
+    const std::vector<std::string> queues{"eu"};
+    const auto mark = [&] { return one.place->marks(queues).at(0); };
+    const auto saw = [&](std::optional<timestamp> earliest, timestamp looked_at) {
+        const std::vector<store::queue_due> due{{"eu", earliest}};
+        one.place->seen(due, looked_at);
+    };
+    const auto said = [](timestamp since) {
+        store::announcement what;
+        what.since = since;
+        what.add_workflow_queue("eu");
+        what.from = "somebody";
+        return what;
+    };
+    CHECK(mark() == timestamp::min());
+    saw(start_there + 1s, start_there + 5s);
+    CHECK(mark() == start_there + 1s); // somebody holds a row
+    saw(start_there + 9s, start_there + 6s);
+    CHECK(mark() == start_there + 6s); // what comes now comes before a timer
+    saw(std::nullopt, start_there + 7s);
+    CHECK(mark() == start_there + 7s);
+
+    one.hub.notified(store::encode(said(start_there + 4s)));
+    CHECK(mark() == start_there + 4s);
+    one.place->look();
+    saw(std::nullopt, start_there + 8s);
+    one.hub.committed(said(start_there + 5s), std::nullopt); // of its own
+    CHECK(mark() == start_there + 5s);
+    one.hub.committed(said(start_there + 6s), std::nullopt);
+    CHECK(mark() == start_there + 5s); // never later
+
+    // While it looks, what was announced may be newer than what it sees.
+    one.place->look();
+    one.hub.notified(store::encode(said(start_there + 6s)));
+    saw(std::nullopt, start_there + 9s);
+    CHECK(mark() == start_there + 6s);
+
+    const auto anew = [&] { saw(std::nullopt, start_there + 20s); };
+    one.place->look();
+    anew();
+    one.hub.pollers().found(eu, start_there + 3s); // by the safety poll
+    CHECK(mark() == start_there + 3s);
+    one.place->look();
+    anew();
+    one.hub.notified(R"({"w":{"eu":null}})"); // by a trigger, which says nothing of it
+    CHECK(mark() == timestamp::min());
+    one.place->look();
+    anew();
+    one.hub.notified(R"({"e":true})");
+    CHECK(mark() == timestamp::min());
+    one.place->look();
+    anew();
+    one.hub.set_path(notification_path::down); // what happens from here on is not heard of
+    CHECK(mark() == timestamp::min());
+    CHECK(other.place->marks(queues).at(0) == timestamp::min());
+}
+
+TEST_CASE("a row that somebody has locked is left to whoever looks again, and told to nobody")
+{
+    fleet all{2};
+    auto& one = *all.processes[0];
+    const int before = all.notifications;
+    for (int i = 0; i < 10; ++i) {
+        one.place->look();
+        const std::vector<store::queue_due> due{{"eu", start_there - 1s}};
+        one.place->seen(due, start_there);
+        one.place->found_all(false, due);
+        all.settle();
+        CHECK(one.flag.due == time_point::max());
+    }
+    CHECK(all.notifications == before);
+    // What has become due since it looked is not of that kind.
+    one.place->look();
+    const std::vector<store::queue_due> due{{"eu", start_there + 1ms}};
+    one.place->seen(due, start_there);
+    all.now += 2ms;
+    one.place->found_all(false, due);
+    CHECK(one.flag.due <= all.now + 20ms);
+}

@@ -1,0 +1,136 @@
+// Who has no room: what it passes on, and to whom.
+#include "fleet.hpp"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace perdure;
+using namespace perdure::test;
+
+TEST_CASE("who has no room passes, until one has, and is asked last from then on")
+{
+    fleet all{5};
+    auto& free = *all.processes[3];
+    for (const auto& each : all.processes)
+        if (each.get() != &free) each->place->room(false);
+    for (std::uint32_t id = 1; id <= 20; ++id) {
+        free.flag.due = time_point::max();
+        all.say(work_of("a client", id));
+        all.settle();
+        CHECK(free.flag.due <= all.now);
+        free.place->look();
+        free.place->found_all(true, {});
+        all.now += 1s;
+    }
+    CHECK(all.notifications < 20 + 5 + 5); // each passed once at most, and all had joined
+}
+
+TEST_CASE("when nobody has room nobody passes for ever, and who gets room looks by itself")
+{
+    fleet all{3};
+    for (const auto& each : all.processes) each->place->room(false);
+    all.say(work_of("a client", 1));
+    all.settle();
+    CHECK(all.notifications < 3 + 1 + 3);
+}
+
+TEST_CASE("a claim that filled all slots and left something wakes the next in the order")
+{
+    fleet all{3};
+    all.say(work_of("a client", 1));
+    const auto order = all.in_order();
+    order[0]->place->look();
+    order[0]->place->left_some();
+    order[0]->place->room(false);
+    all.settle();
+    CHECK(order[1]->flag.due <= all.now);
+}
+
+TEST_CASE("what a poller has left another one of its process looks for, before others do")
+{
+    fleet all{2};
+    auto& two = *all.processes[0];
+    parked second;
+    const auto place = two.hub.pollers().watch(task_kind::workflow, {"eu"}, second);
+    const int before = all.notifications;
+    two.hub.committed(*store::decode_announcement(work_of("", 1)), store::announcement_id{1});
+    CHECK(second.due <= all.now);
+    two.place->look();
+    CHECK(second.due == time_point::max());
+    two.place->left_some();
+    CHECK(second.due <= all.now);
+    all.settle();
+    CHECK(all.notifications == before);
+    place->look();
+    place->left_some();
+    all.settle();
+    CHECK(all.processes[1]->flag.due <= all.now);
+}
+
+TEST_CASE("who has no room when something becomes due passes it on")
+{
+    fleet all{3};
+    const std::vector<store::queue_due> due{{"eu", start_there + 10s}};
+    for (const auto& each : all.processes) {
+        each->place->look();
+        each->place->seen(due, start_there);
+        each->place->found_all(true, due);
+    }
+    all.settle();
+    auto order = all.in_order();
+    order[0]->place->room(false);
+    all.settle();
+    CHECK(order[0]->flag.due == start + 10s); // it wakes, to pass
+    all.now = start + 10s;
+    order[0]->place->pass_due();
+    all.settle();
+    CHECK(order[0]->flag.due == time_point::max());
+    CHECK(order[1]->flag.due <= all.now);
+}
+
+TEST_CASE("who has no room does not wake for what another poller of its process looks for")
+{
+    fleet all{1};
+    auto& one = *all.processes[0];
+    parked second_flag;
+    const auto second = one.hub.pollers().watch(task_kind::workflow, {"eu"}, second_flag);
+    one.place->room(false);
+    one.hub.notified(work_of("somebody", 1));
+    CHECK(second_flag.due <= all.now);
+    CHECK(one.flag.due == time_point::max());
+    second->room(false); // now nobody has any: it is passed
+    CHECK(second_flag.due == time_point::max());
+    CHECK(one.flag.due == time_point::max());
+    const std::vector<store::queue_due> due{{"eu", start_there + 1s}};
+    second->room(true);
+    second->look();
+    second->found_all(false, due);
+    CHECK(one.flag.due == time_point::max());
+    second->room(false);
+    CHECK(one.flag.due == start + 1s); // to pass it
+    all.now = start + 1s;
+    one.place->pass_due();
+    CHECK(one.flag.due == time_point::max());
+}
+
+TEST_CASE("what a poller that leaves was to look for, another of its process passes on")
+{
+    fleet all{2};
+    auto& one = *all.processes[0];
+    parked leaving_flag;
+    auto leaving = one.hub.pollers().watch(task_kind::workflow, {"eu"}, leaving_flag);
+    one.place->room(false);
+    one.hub.committed(*store::decode_announcement(work_of("", 1)), store::announcement_id{1});
+    CHECK(one.flag.due == time_point::max());
+    leaving.reset();
+    CHECK(one.flag.due <= all.now);
+    all.processes[1]->place->look();
+    one.place->pass_due();
+    all.settle();
+    CHECK(all.processes[1]->flag.due <= all.now);
+}
