@@ -81,19 +81,26 @@ void lookouts::heard(
     state* const where = find(what);
     if (!where || where->watching.empty()) return;
     lower_marks(*where, since);
-    if (!due) return hear(*where, id, sender, sender_looks);
+    if (!due)
+        return hear(*where, id, before_us(*where, id, sender) + (sender_looks ? 1 : 0), now_());
     told(what, *due);
     expect(*where, *due, true);
 }
 
-void lookouts::hear(state& where, store::announcement_id id, member_id sender, bool sender_looks)
+/// \param before how many should look before this process.
+/// \param since  when that was first said.
+void lookouts::hear(state& where, store::announcement_id id, unsigned before, time_point since)
 {
-    const time_point now = now_();
-    const unsigned before = before_us(where, id, sender) + (sender_looks ? 1 : 0);
-    if (where.has_room())
-        add(where, {id, now, later(now, patience_behind(before))});
-    else if (before == 0)
+    const time_point at = later(since, patience_behind(before));
+    if (where.has_room()) return add(where, {id, since, at});
+    if (at <= now_()) {
+        std::erase_if(
+            where.waiting, [id](const lookout::announced& each) { return each.id == id; });
         pass(where, id);
+    } else if (const auto known = std::ranges::find(where.waiting, id, &lookout::announced::id);
+               known != where.waiting.end()) {
+        add(where, {id, since, at}); // to be passed earlier
+    }
 }
 
 void lookouts::committed(
@@ -141,7 +148,12 @@ void lookouts::passed(const topic& what, member_id by, std::span<const store::an
     state* const where = find(what);
     if (!where || where->watching.empty()) return;
     where->without_room[by] = now_() + full_for;
-    for (const store::announcement_id id : ids) hear(*where, id, by, false);
+    for (const store::announcement_id id : ids) {
+        // How long those have had who come before, and may be dead, is not given them again.
+        const auto known = std::ranges::find(where->waiting, id, &lookout::announced::id);
+        const time_point since = known == where->waiting.end() ? now_() : known->since;
+        hear(*where, id, before_us(*where, id, by), since);
+    }
 }
 
 void lookouts::freed(const topic& what, member_id who)

@@ -165,7 +165,7 @@ private:
     state& of(const topic& what);
     state* find(const topic& what);
     void lower_marks(state& where, timestamp to);
-    void hear(state& where, store::announcement_id id, member_id sender, bool sender_looks);
+    void hear(state& where, store::announcement_id id, unsigned before, time_point since);
     void add(state& where, lookout::announced what);
     void expect(state& where, timestamp due, bool told);
     void pass(state& where, store::announcement_id id);

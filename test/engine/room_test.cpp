@@ -134,3 +134,22 @@ TEST_CASE("what a poller that leaves was to look for, another of its process pas
     all.settle();
     CHECK(all.processes[1]->flag.due <= all.now);
 }
+
+TEST_CASE("those who pass what becomes due do not give one that is dead his time again")
+{
+    for (int i = 0; i < 20; ++i) {
+        fleet all{5};
+        const timestamp due = start_there + 10s + i * 1us;
+        store::announcement timer;
+        timer.add_workflow_queue("eu", due);
+        all.say(store::encode(timer));
+        const auto order = all.in_order(); // the first is dead, those behind him have no room
+        for (std::size_t full = 1; full != 4; ++full) order[full]->place->room(false);
+        all.now = start + 10s + i * 1us + 20ms;
+        for (std::size_t full = 1; full != 4; ++full)
+            if (order[full]->flag.due <= all.now) order[full]->place->pass_due();
+        all.settle();
+        CHECK(order[4]->flag.due <= all.now);
+        CHECK(all.now < start + 10s + 30ms);
+    }
+}

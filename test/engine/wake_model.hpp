@@ -55,8 +55,8 @@ public:
         while (!events_.empty() && events_.begin()->first <= until) {
             auto event = events_.extract(events_.begin());
             now = event.key();
+            look_who_has_room(); // as it has been until now
             event.mapped()();
-            look_who_has_room();
             ++steps;
         }
         now = until;
