@@ -89,15 +89,39 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
         const bool news = claimed || std::ranges::any_of(served, [topic](const sought& each) {
                               return each.topic == topic;
                           });
-        if (!news || topic->others.empty() || of_->is_told(topic->which, *next->visible_at))
-            continue;
-        if (topic->which.kind == task_kind::workflow)
-            of_->says_.pending().add_workflow_queue(topic->which.queue, next->visible_at);
-        else
-            of_->says_.pending().add_activity_queue(topic->which.queue, next->visible_at);
-        of_->expect(*topic, *next->visible_at, true);
-        of_->says_.urge(of_->now_());
+        if (news) tell(*topic, *next->visible_at);
     }
+}
+
+void lookout::holds(std::string_view queue, timestamp until)
+{
+    const time_point now = of_->now_();
+    const time_point end = of_->clock_.to_steady(until);
+    for (state* const topic : topics_) {
+        if (topic->which.queue != queue) continue;
+        const bool looks = std::ranges::any_of(topic->waiting, [&](const announced& each) {
+            return each.since > now && each.since <= end;
+        });
+        if (!looks) of_->expect(*topic, until, false);
+        tell(*topic, until);
+    }
+}
+
+/// Others hear of an instant from which on something may be claimed, unless they look by then anyway.
+void lookout::tell(state& topic, timestamp due)
+{
+    if (topic.others.empty() || of_->is_told(topic.which, due)) return;
+    store::announcement& says = of_->says_.pending();
+    const bool workflows = topic.which.kind == task_kind::workflow;
+    const auto& queues = workflows ? says.workflow_queues : says.activity_queues;
+    const auto said = std::ranges::find(queues, topic.which.queue, &store::announced_queue::queue);
+    if (said != queues.end() && said->due.value_or(due) <= due) return;
+    if (workflows)
+        says.add_workflow_queue(topic.which.queue, due);
+    else
+        says.add_activity_queue(topic.which.queue, due);
+    of_->expect(topic, due, true);
+    of_->says_.urge(of_->now_());
 }
 
 /// Leases that were given up, timers that were cancelled: what was due before the earliest row that

@@ -58,6 +58,10 @@ public:
     /// \param due     when its queues are to be looked at again.
     void found_all(bool claimed, std::span<const store::queue_due> due);
 
+    /// A task of this queue was claimed without having been looked for, and its lease lasts until
+    /// then: this process looks by then, and others do.
+    void holds(std::string_view queue, timestamp until);
+
     /// It has no room, and the instant of `wake_at` has come: others should look.
     void pass_due();
 
@@ -82,6 +86,7 @@ private:
     };
 
     void forget_until(state& topic, std::optional<timestamp> earliest);
+    void tell(state& topic, timestamp due);
 
     lookout(lookouts& of, wakeable& flag) : of_{&of}, flag_{&flag} {}
 

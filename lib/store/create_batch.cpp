@@ -1,6 +1,8 @@
 #include <store/create_batch.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <optional>
 #include <set>
 #include <span>
 #include <string_view>
@@ -54,8 +56,12 @@ pg::pipeline create_batch::build(batch_items items)
         keys.push_back(each.start_key);
     }
     pg::pipeline work = begin();
-    work.add(core_.sql.create_instances, ids, workflows, queues, arguments, metadata, keys);
-    look_up_ = work.add(core_.sql.look_up_created, ids, keys);
+    created_now_ =
+        work.add(core_.sql.create_instances, ids, workflows, queues, arguments, metadata, keys);
+    look_up_.reset();
+    // Rarely is anything in the way: it is looked up only behind another try.
+    if (std::ranges::any_of(items, [this](std::size_t item) { return tries_[item] != 0; }))
+        look_up_ = work.add(core_.sql.look_up_created, ids, keys);
     announcement what = news();
     for (const std::size_t item : items) what.add_workflow_queue(instances_[item].queue);
     // Also when it turns out that an id is taken: asking the database would cost every start.
@@ -67,29 +73,29 @@ std::vector<std::size_t> create_batch::confirmed(
     batch_items items, const pg::pipeline_result& results)
 {
     std::set<std::size_t> unanswered{items.begin(), items.end()};
-    for (const auto& [position, instance, run, mine, fresh] :
-         results[look_up_].rows<std::int64_t, instance_key, std::int32_t, bool, bool>()) {
+    const auto settle = [&](std::int64_t position, instance_key instance, std::int32_t run,
+                            enum created::status status) {
         const std::size_t item = items[static_cast<std::size_t>(position - 1)];
-        unanswered.erase(item);
-        created& made = created_[item];
-        made.instance = instance;
-        made.run = run;
-        made.status = mine ? created::status::repeated : created::status::already_exists;
-        if (mine && fresh) made.status = created::status::created;
-    }
-    // The same start twice in one batch: the first of the two has created it.
-    std::set<instance_key> fresh_ones;
-    for (const std::size_t item : items) {
-        created& made = created_[item];
-        if (unanswered.contains(item) || made.status != created::status::created) continue;
-        if (!fresh_ones.insert(made.instance).second) made.status = created::status::repeated;
-    }
+        if (unanswered.erase(item) == 0) return;
+        created_[item].instance = instance;
+        created_[item].run = run;
+        created_[item].status = status;
+    };
+    for (const auto& [position, instance] :
+         results[created_now_].rows<std::int64_t, instance_key>())
+        settle(position, instance, 1, created::status::created);
+    if (look_up_)
+        for (const auto& [position, instance, run, mine] :
+             results[*look_up_].rows<std::int64_t, instance_key, std::int32_t, bool>())
+            settle(
+                position, instance, run,
+                mine ? created::status::repeated : created::status::already_exists);
     announcement what = news();
     for (const std::size_t item : items)
-        if (created_[item].status != created::status::already_exists)
+        if (!unanswered.contains(item) && created_[item].status != created::status::already_exists)
             what.add_workflow_queue(instances_[item].queue);
     core_.announcements.committed(what, told_as_);
-    // What stood in the way was removed before it was looked up: the way is free, most likely.
+    // It was not looked up yet, or it was removed before: the way is free then, most likely.
     std::vector<std::size_t> again;
     for (const std::size_t item : unanswered)
         if (++tries_[item] < most_tries)

@@ -32,7 +32,9 @@ private:
     std::vector<new_instance> instances_;
     std::vector<created> created_;
     std::vector<unsigned> tries_; // that were committed without an answer
-    std::size_t look_up_ = 0;     // its place in the pipeline
+    // Places in the pipeline that was built last.
+    std::size_t created_now_ = 0;
+    std::optional<std::size_t> look_up_;
 };
 
 } // namespace perdure::store

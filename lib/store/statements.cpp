@@ -42,6 +42,7 @@ statements::statements(std::string_view schema)
       notify{pg::load_statement(sql::notify, schema)},
       notify_signalled{pg::load_statement(sql::notify_signalled, schema)},
       read_arrived{pg::load_statement(sql::read_arrived, schema)},
+      read_eager_activities{pg::load_statement(sql::read_eager_activities, schema)},
       read_claimed_history{pg::load_statement(sql::read_claimed_history, schema)},
       read_claimed_inbox{pg::load_statement(sql::read_claimed_inbox, schema)},
       read_claimed_tasks{pg::load_statement(sql::read_claimed_tasks, schema)},

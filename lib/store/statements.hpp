@@ -47,6 +47,7 @@ struct statements
     pg::statement notify;
     pg::statement notify_signalled;
     pg::statement read_arrived;
+    pg::statement read_eager_activities;
     pg::statement read_claimed_history;
     pg::statement read_claimed_inbox;
     pg::statement read_claimed_tasks;

@@ -4,6 +4,7 @@
 
 #include <perdure/store/instances.hpp>
 
+#include <algorithm>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -151,23 +152,28 @@ void workflow_batch::add_history(pg::pipeline& work, batch_items items) const
             due, tokens);
 }
 
-void workflow_batch::add_activities(pg::pipeline& work, batch_items items) const
+void workflow_batch::add_activities(pg::pipeline& work, batch_items items)
 {
+    claimed_.reset();
     std::vector<instance_key> instances;
     std::vector<std::int32_t> runs, operations, attempts;
     std::vector<std::string_view> queues, workflow_queues, names;
     std::vector<std::span<const std::byte>> arguments;
     std::vector<std::chrono::milliseconds> limits, initial_intervals, maximum_intervals;
     std::vector<double> coefficients;
+    std::vector<std::optional<claim_token>> tokens;
+    std::vector<std::chrono::milliseconds> leases;
+    bool eager = false;
     for (const std::size_t item : items) {
         const workflow_completion& each = completions_[item];
         if (each.finish) continue; // nobody would wait for them
+        const std::size_t first = tokens.size();
         for (const scheduled_activity& activity : each.activities) {
             const activity_options& options = activity.options;
             instances.push_back(each.instance);
             runs.push_back(each.run);
             operations.push_back(activity.operation);
-            queues.push_back(options.queue() ? *options.queue() : each.queue);
+            queues.push_back(each.queue_of(activity));
             workflow_queues.push_back(each.queue);
             names.push_back(activity.name);
             arguments.push_back(activity.arguments.span());
@@ -176,12 +182,18 @@ void workflow_batch::add_activities(pg::pipeline& work, batch_items items) const
             initial_intervals.push_back(options.initial_interval());
             coefficients.push_back(options.backoff_coefficient());
             maximum_intervals.push_back(options.maximum_interval());
+            tokens.emplace_back();
+            leases.push_back(each.lease);
         }
+        for (const std::size_t place : each.eager) tokens.at(first + place) = each.eager_token;
+        eager = eager || !each.eager.empty();
     }
-    if (!instances.empty())
-        work.add(
-            core_.sql.insert_activities, instances, runs, operations, queues, workflow_queues,
-            names, arguments, limits, attempts, initial_intervals, coefficients, maximum_intervals);
+    if (instances.empty()) return;
+    const std::size_t inserted = work.add(
+        core_.sql.insert_activities, instances, runs, operations, queues, workflow_queues, names,
+        arguments, limits, attempts, initial_intervals, coefficients, maximum_intervals, tokens,
+        leases);
+    if (eager) claimed_ = inserted;
 }
 
 void workflow_batch::end_activities(
@@ -265,7 +277,40 @@ std::vector<std::size_t> workflow_batch::confirmed(
     }
     read_arrived(items, results, more);
     announce_committed(items);
+    if (claimed_) read_claimed(items, results[*claimed_]);
     return {};
+}
+
+/// Reads rows of (instance, operation, id).
+void workflow_batch::read_claimed(batch_items items, const pg::result& rows)
+{
+    std::map<std::pair<instance_key, std::int32_t>, std::int64_t> ids;
+    for (const auto& [instance, operation, id] :
+         rows.rows<instance_key, std::int32_t, std::int64_t>())
+        ids[{instance, operation}] = id;
+    for (const std::size_t item : items) {
+        workflow_completion& completion = completions_[item];
+        if (completion.finish) continue;
+        for (const std::size_t place : completion.eager) {
+            scheduled_activity& scheduled = completion.activities[place];
+            const auto id = ids.find({completion.instance, scheduled.operation});
+            if (id == ids.end()) continue;
+            activity_task& task = outcomes_[item].claimed.emplace_back();
+            task.id = id->second;
+            task.instance = completion.instance;
+            task.instance_id = completion.id;
+            task.workflow_queue = completion.queue;
+            task.queue = completion.queue_of(scheduled);
+            task.name = std::move(scheduled.name);
+            task.run = completion.run;
+            task.operation = scheduled.operation;
+            task.attempt = 1;
+            task.arguments = std::move(scheduled.arguments);
+            task.options = std::move(scheduled.options);
+            task.options.queue(task.queue);
+            task.token = completion.eager_token;
+        }
+    }
 }
 
 void workflow_batch::read_arrived(
@@ -289,8 +334,8 @@ void workflow_batch::read_arrived(
 
 void workflow_batch::add_question(pg::pipeline& work, batch_items items)
 {
-    std::vector<instance_key> instances;
-    std::vector<claim_token> tokens, next_tokens;
+    std::vector<instance_key> instances, claimants;
+    std::vector<claim_token> tokens, next_tokens, eager_tokens;
     std::vector<std::int32_t> runs, lengths;
     for (const std::size_t item : items) {
         const workflow_completion& each = completions_[item];
@@ -299,11 +344,17 @@ void workflow_batch::add_question(pg::pipeline& work, batch_items items)
         next_tokens.push_back(each.next_token);
         runs.push_back(each.run);
         lengths.push_back(each.history_length);
+        if (each.eager.empty()) continue;
+        claimants.push_back(each.instance);
+        eager_tokens.push_back(each.eager_token);
     }
     resolution_ =
         work.add(core_.sql.resolve_workflow_tasks, instances, tokens, next_tokens, runs, lengths);
     arrived_ = work.add(core_.sql.read_arrived, instances, next_tokens);
     clock_ = work.add(core_.sql.read_clock);
+    claimed_.reset();
+    if (!claimants.empty())
+        claimed_ = work.add(core_.sql.read_eager_activities, claimants, eager_tokens);
 }
 
 std::vector<bool> workflow_batch::resolved(batch_items items, const pg::pipeline_result& results)
@@ -322,6 +373,7 @@ std::vector<bool> workflow_batch::resolved(batch_items items, const pg::pipeline
         known.push_back(items[i]);
     }
     announce_committed(known);
+    if (claimed_) read_claimed(known, results[*claimed_]);
     return settled;
 }
 
@@ -348,9 +400,9 @@ announcement workflow_batch::announce(batch_items items) const
         }
         if (!each.cancelled_activities.empty()) what.withdrawn.push_back(each.instance);
         if (each.next_timer) what.add_workflow_queue(each.queue, each.next_timer);
-        for (const scheduled_activity& activity : each.activities)
-            what.add_activity_queue(
-                activity.options.queue() ? *activity.options.queue() : each.queue);
+        for (std::size_t place = 0; place < each.activities.size(); ++place)
+            if (!std::ranges::binary_search(each.eager, place))
+                what.add_activity_queue(each.queue_of(each.activities[place]));
     }
     return what;
 }

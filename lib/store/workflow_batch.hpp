@@ -6,6 +6,7 @@
 #include <perdure/store/completions.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,13 +32,14 @@ public:
 
 private:
     void add_history(pg::pipeline& work, batch_items items) const;
-    void add_activities(pg::pipeline& work, batch_items items) const;
+    void add_activities(pg::pipeline& work, batch_items items);
     void end_activities(
         pg::pipeline& work, batch_items items, const std::vector<instance_key>& ended) const;
     void add_instances(pg::pipeline& work, batch_items items) const;
     void add_settling(pg::pipeline& work, batch_items items);
     void read_arrived(
         batch_items items, const pg::pipeline_result& results, const std::vector<bool>& more);
+    void read_claimed(batch_items items, const pg::result& rows);
     instance_key instance_of(std::size_t item) const override
     {
         return completions_[item].instance;
@@ -48,6 +50,7 @@ private:
     std::vector<workflow_completion> completions_;
     std::vector<workflow_completed> outcomes_;
     // Places in the pipeline that was built last.
+    std::optional<std::size_t> claimed_; // if any activities were
     std::size_t settled_ = 0;
     std::size_t arrived_ = 0;
     std::size_t clock_ = 0;

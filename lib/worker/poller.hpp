@@ -12,6 +12,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace perdure {
@@ -28,12 +29,12 @@ public:
     using time_point = std::chrono::steady_clock::time_point;
     using claim_function =
         std::function<boost::asio::awaitable<store::claimed<Task>>(store::claim_request)>;
-    /// Starts a task that was claimed; the lease is counted from `asked`, before the claim was
-    /// sent.
-    using start_function = std::function<void(Task, slots::slot, time_point asked)>;
+    /// Starts a task that was claimed, in a slot of each of the bounds that it needs; the lease is
+    /// counted from `asked`, before the claim was sent.
+    using start_function = std::function<void(Task, time_point asked)>;
 
-    /// \param bounds the slots of which every task takes one, and others that a claim must not
-    ///     exceed, since each of its tasks may need one of them too.
+    /// \param bounds the slots that a claim must not exceed: each of its tasks takes one of the
+    ///     first, and may need one of the others.
     poller(
         std::shared_ptr<engine_core> engine, task_kind kind, std::vector<std::string> queues,
         std::vector<std::shared_ptr<slots>> bounds, std::chrono::milliseconds lease,
@@ -70,10 +71,12 @@ public:
                     request.marks = place_->marks(queues_);
                 request.limit = static_cast<std::int32_t>(free);
                 request.lease = lease_;
+                asked_for_ = free;
                 claimed = co_await claim_(std::move(request));
             } catch (const pg::error&) {
                 failure = std::current_exception();
             }
+            asked_for_ = 0;
             if (failure) {
                 if (engine_->is_shut_down()) std::rethrow_exception(failure);
                 engine_->database_failed("cannot claim tasks", failure);
@@ -87,8 +90,8 @@ public:
             place_->seen(claimed.due, claimed.looked_at);
             engine_->hub().observe_clock(claimed.now);
             const std::size_t count = claimed.tasks.size();
-            for (Task& task : claimed.tasks)
-                start_(std::move(task), bounds_.front()->take(), asked);
+            caught_up_ = count < free;
+            for (Task& task : claimed.tasks) start_(std::move(task), asked);
             const bool more =
                 count == free && claimed.next_due && *claimed.next_due <= claimed.looked_at;
             if (!more)
@@ -114,6 +117,25 @@ public:
         if (waits_for_room_ && room() > 0) wake_.raise();
     }
 
+    /// How many tasks of a queue may take slots without having been looked for, claimed as they
+    /// come into being: all that no claim under way may fill. While older ones may wait, half of the
+    /// slots are kept for them.
+    std::size_t eager_room(std::string_view queue) const noexcept
+    {
+        if (stopping_ || std::ranges::find(queues_, queue) == queues_.end()) return 0;
+        std::size_t beside = room();
+        beside -= std::min(beside, asked_for_);
+        if (!caught_up_)
+            for (const auto& each : bounds_) beside = std::min(beside, each->free_of_half());
+        return beside;
+    }
+
+    /// Such a task was claimed, until then.
+    void holds(std::string_view queue, timestamp until)
+    {
+        if (place_) place_->holds(queue, until);
+    }
+
 private:
     static constexpr std::size_t most_per_claim = 500;
 
@@ -130,6 +152,7 @@ private:
         place_->room(false);
         place_->pass_due();
         waits_for_room_ = true;
+        caught_up_ = false; // what comes now waits
         co_await wake_.wait_until(time_point::max());
         waits_for_room_ = false;
     }
@@ -153,6 +176,8 @@ private:
     std::unique_ptr<lookout> place_;
     backoff trouble_{std::chrono::milliseconds{100}, std::chrono::milliseconds{5000}};
     backoff held_by_another_{std::chrono::milliseconds{5}, std::chrono::milliseconds{1000}};
+    std::size_t asked_for_ = 0; // slots that the claim under way may fill
+    bool caught_up_ = false;    // the last claim left nothing
     bool waits_for_room_ = false;
     bool stopping_ = false;
 };

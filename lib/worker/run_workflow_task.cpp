@@ -131,6 +131,7 @@ private:
         completion.finish = std::move(decided.finish);
         completion.lease = worker_->options().lease();
         limit_history(completion);
+        worker_core::seats kept = worker_->claim_eagerly(completion);
 
         const store::claim_token token = completion.token;
         const store::claim_token next_token = completion.next_token;
@@ -152,6 +153,7 @@ private:
             failure->problem = std::move(outcome.reason);
             co_return false;
         }
+        worker_->start(outcome, std::move(kept), asked);
         if (failed)
             worker_->engine().log(
                 log_level::info, "a workflow failed",

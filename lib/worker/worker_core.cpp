@@ -313,9 +313,8 @@ void worker_core::start_loops()
             [on](store::claim_request request) {
                 return on->store().claim_workflow_tasks(std::move(request));
             },
-            [weak](store::workflow_task task, slots::slot slot, time_point asked) {
-                if (const auto self = weak.lock())
-                    self->start(std::move(task), std::move(slot), asked);
+            [weak](store::workflow_task task, time_point asked) {
+                if (const auto self = weak.lock()) self->start(std::move(task), asked);
             });
         spawn_loop(workflow_poller_->run(), &polling_);
     }
@@ -327,9 +326,11 @@ void worker_core::start_loops()
             [on](store::claim_request request) {
                 return on->store().claim_activity_tasks(std::move(request));
             },
-            [weak](store::activity_task task, slots::slot slot, time_point asked) {
-                if (const auto self = weak.lock())
-                    self->start(std::move(task), std::move(slot), asked);
+            [weak](store::activity_task task, time_point asked) {
+                const auto self = weak.lock();
+                if (!self) return;
+                seat kept = self->take_seat(task.name);
+                self->start(std::move(task), std::move(kept), asked);
             });
         spawn_loop(activity_poller_->run(), &polling_);
     }
@@ -357,22 +358,55 @@ void worker_core::spawn_loop(asio::awaitable<void> loop, std::size_t* count)
         asio::bind_cancellation_slot(loop_cancels_.emplace_back().slot(), std::move(ended)));
 }
 
-void worker_core::start(store::workflow_task task, slots::slot slot, time_point asked)
+void worker_core::start(store::workflow_task task, time_point asked)
 {
     spawn_task(
-        run_workflow_task(shared_from_this(), std::move(task), std::move(slot), asked),
+        run_workflow_task(shared_from_this(), std::move(task), workflow_slots_->take(), asked),
         "a workflow task was left to its lease");
 }
 
-void worker_core::start(store::activity_task task, slots::slot slot, time_point asked)
+void worker_core::start(store::activity_task task, seat kept, time_point asked)
 {
-    const auto implementation = find_activity(task.name);
-    slots::slot thread; // taken here, before the next claim asks how many there are
-    if (implementation && implementation->plain) thread = thread_slots_->take();
     spawn_task(
         run_activity_task(
-            shared_from_this(), std::move(task), std::move(slot), std::move(thread), asked),
+            shared_from_this(), std::move(task), std::move(kept.slot), std::move(kept.thread),
+            asked),
         "an activity was left to its lease");
+}
+
+/// Taken before the next claim asks how many slots there are.
+worker_core::seat worker_core::take_seat(const std::string& activity)
+{
+    seat taken{activity_slots_->take(), {}};
+    const auto implementation = find_activity(activity);
+    if (implementation && implementation->plain) taken.thread = thread_slots_->take();
+    return taken;
+}
+
+worker_core::seats worker_core::claim_eagerly(store::workflow_completion& completion)
+{
+    seats kept;
+    if (!activity_poller_ || completion.finish) return kept;
+    for (std::size_t place = 0; place < completion.activities.size(); ++place) {
+        const scheduled_activity& each = completion.activities[place];
+        const auto implementation = find_activity(each.name);
+        if (!implementation || activity_poller_->eager_room(completion.queue_of(each)) == 0)
+            continue;
+        // Elsewhere a thread may be free.
+        if (implementation->plain && thread_slots_->used() >= options_.threads()) continue;
+        completion.eager.push_back(place);
+        kept.emplace(each.operation, take_seat(each.name));
+    }
+    if (!kept.empty()) completion.eager_token = store::draw_token();
+    return kept;
+}
+
+void worker_core::start(store::workflow_completed& committed, seats kept, time_point asked)
+{
+    for (store::activity_task& task : committed.claimed) {
+        if (activity_poller_) activity_poller_->holds(task.queue, committed.now + options_.lease());
+        start(std::move(task), std::move(kept.at(task.operation)), asked);
+    }
 }
 
 void worker_core::spawn_task(asio::awaitable<void> task, std::string_view when_failed)

@@ -59,12 +59,28 @@ public:
     /// How long a task waits whose workflow or activity this worker lacks: likewise, by name.
     std::chrono::milliseconds delay_of_missing(const std::string& name);
 
+    /// What is kept for activities that a workflow task claims as it schedules them, by their
+    /// operations.
+    struct seat
+    {
+        slots::slot slot;
+        slots::slot thread; // of a plain function
+    };
+    using seats = std::map<std::int32_t, seat>;
+
+    /// Eager dispatch: claims those activities of a workflow task that this worker can run and has
+    /// room for.
+    seats claim_eagerly(store::workflow_completion& completion);
+    /// The workflow task was committed: they start.
+    void start(store::workflow_completed& committed, seats kept, time_point asked);
+
     /// True once in-flight work is to be handed back instead of started.
     bool handing_back() const noexcept { return handing_back_; }
 
 private:
-    void start(store::workflow_task task, slots::slot slot, time_point asked);
-    void start(store::activity_task task, slots::slot slot, time_point asked);
+    void start(store::workflow_task task, time_point asked);
+    void start(store::activity_task task, seat kept, time_point asked);
+    seat take_seat(const std::string& activity);
     void start_loops();
     void spawn_task(boost::asio::awaitable<void> task, std::string_view when_failed);
     void spawn_loop(boost::asio::awaitable<void> loop, std::size_t* count);

@@ -115,3 +115,42 @@ TEST_CASE("a row that somebody has locked is left to whoever looks again, and to
     one.place->found_all(false, due);
     CHECK(one.flag.due <= all.now + 20ms);
 }
+
+TEST_CASE(
+    "a lease that was taken without looking is looked for when it ends, and told once until then")
+{
+    fleet all{2};
+    auto& one = *all.processes[0];
+    auto& other = *all.processes[1];
+    const auto due_at = [&](timestamp there) { return one.hub.clock().to_steady(there); };
+    const int before = all.notifications;
+    one.place->holds("us", start_there + 1s); // not its queue
+    all.settle();
+    CHECK(all.notifications == before);
+    one.place->holds("eu", start_there + 10s);
+    for (int i = 1; i <= 100; ++i) one.place->holds("eu", start_there + 10s + i * 1ms);
+    all.settle();
+    CHECK(all.notifications == before + 1);
+    CHECK(std::min(one.flag.due, other.flag.due) == due_at(start_there + 10s));
+    CHECK(std::max(one.flag.due, other.flag.due) == due_at(start_there + 10s) + 20ms);
+
+    // It looks once, and then for the lease that ends first of those that are left.
+    all.now = due_at(start_there + 10s) + 20ms;
+    one.place->look();
+    const std::vector<store::queue_due> due{{"eu", start_there + 14s}};
+    one.place->seen(due, start_there + 10s + 20ms);
+    one.place->found_all(false, due);
+    all.settle();
+    CHECK(one.flag.due >= due_at(start_there + 14s));
+}
+
+TEST_CASE("a lease of a process alone is looked for by it, and told to nobody")
+{
+    fleet all{1};
+    auto& one = *all.processes[0];
+    const int before = all.notifications;
+    one.place->holds("eu", start_there + 10s);
+    all.settle();
+    CHECK(all.notifications == before);
+    CHECK(one.flag.due == one.hub.clock().to_steady(start_there + 10s));
+}

@@ -53,6 +53,62 @@ TEST_CASE("an activity is claimable on its own queue only")
     CHECK(bench.claim_activities("gpu").empty());
 }
 
+TEST_CASE("an activity can be claimed as it is scheduled, and is a claim like any other")
+{
+    const installation on;
+    workbench bench{on};
+    const instance_key key = bench.start("one", "workflows");
+    workflow_completion done = workbench::scheduling(bench.claim_one("workflows"), 3, "gpu");
+    done.activities[2].options.start_to_close(1234ms).attempts(7);
+    done.eager = {0, 2};
+    done.eager_token = draw_token();
+    done.lease = 300ms;
+    const workflow_completed outcome = bench.complete(done);
+    REQUIRE(outcome.claimed.size() == 2);
+    const activity_task& task = outcome.claimed[1];
+    CHECK(task.instance == key);
+    CHECK(task.instance_id == "one");
+    CHECK(task.workflow_queue == "workflows");
+    CHECK(task.queue == "gpu");
+    CHECK(task.name == "a");
+    CHECK(task.run == 1);
+    CHECK(task.operation == 3);
+    CHECK(task.attempt == 1);
+    CHECK(task.arguments == text("[7]"));
+    CHECK(task.options == done.activities[2].options);
+    CHECK(task.token == done.eager_token);
+
+    const auto others = bench.claim_activities("gpu");
+    REQUIRE(others.size() == 1);
+    CHECK(others[0].operation == 2);
+    CHECK(
+        bench.complete(workbench::completion(outcome.claimed[0])).status ==
+        completion_status::confirmed);
+
+    std::vector<activity_task> taken_over;
+    const auto end = std::chrono::steady_clock::now() + test::deadline;
+    while (taken_over.empty() && std::chrono::steady_clock::now() < end)
+        taken_over = bench.claim_activities("gpu");
+    CHECK(taken_over.at(0).operation == 3);
+    CHECK(taken_over[0].attempt == 2);
+    CHECK(bench.complete(workbench::completion(task)).status == completion_status::lease_lost);
+}
+
+TEST_CASE("nothing is claimed along with a completion that was not the reporter's to make")
+{
+    const installation on;
+    workbench bench{on};
+    bench.start("one");
+    workflow_completion late = workbench::scheduling(bench.claim_one(), 1);
+    late.eager = {0};
+    late.eager_token = draw_token();
+    late.token = draw_token();
+    const workflow_completed outcome = bench.complete(late);
+    CHECK(outcome.status == completion_status::lease_lost);
+    CHECK(outcome.claimed.empty());
+    CHECK(bench.count("activity_tasks") == 0);
+}
+
 TEST_CASE("completing an activity on one queue delivers its result on the workflow's own queue")
 {
     const installation on;

@@ -41,6 +41,31 @@ TEST_CASE("a workflow task whose commit is in doubt is completed exactly once")
     }
 }
 
+TEST_CASE("activities that were claimed in a commit in doubt are known once it is known")
+{
+    const installation on;
+    test::proxy line{on.dsn()};
+    workbench bench{on, line.dsn()};
+    for (const fault f : faults) {
+        CAPTURE(name(f));
+        bench.start(name(f));
+        workflow_completion done = workbench::scheduling(bench.claim_one(), 3);
+        done.eager = {1, 2};
+        done.eager_token = draw_token();
+        line.arm(f);
+        const workflow_completed outcome = bench.complete(done);
+        CHECK(line.fired());
+        CHECK(outcome.status == completion_status::confirmed);
+        REQUIRE(outcome.claimed.size() == 2);
+        CHECK(outcome.claimed[0].operation == 2);
+        for (const activity_task& each : outcome.claimed)
+            CHECK(
+                bench.complete(workbench::completion(each)).status ==
+                completion_status::confirmed);
+        CHECK(bench.claim_activities().size() == 1);
+    }
+}
+
 TEST_CASE("a task whose commit is in doubt goes on with what has arrived")
 {
     const installation on;

@@ -40,13 +40,24 @@ struct workflow_completion
     std::vector<std::int64_t> consumed; ///< numbers of the arrived events that `events` holds
     std::vector<event> events;          ///< to append
     std::vector<scheduled_activity> activities;
+    /// Places in `activities`, ascending, of those that the reporter runs itself, at once (eager
+    /// dispatch): they are inserted claimed, under `eager_token` and for `lease`, and nobody is told of
+    /// them.
+    std::vector<std::size_t> eager;
+    claim_token eager_token{};
     /// Operations of activities, scheduled earlier, that are no longer wanted: those that nobody
     /// runs are deleted, the others learn of it with their next extension.
     std::vector<std::int32_t> cancelled_activities;
     std::optional<timestamp> next_timer;
     std::optional<perdure::finish> finish;
-    /// The new lease of a task that goes on.
+    /// The new lease of a task that goes on, and of the activities that are claimed with it.
     std::chrono::milliseconds lease = defaults::lease;
+
+    /// Where an activity of it is to run.
+    const std::string& queue_of(const scheduled_activity& activity) const noexcept
+    {
+        return activity.options.queue() ? *activity.options.queue() : queue;
+    }
 };
 
 /// What came of a `workflow_completion`.
@@ -60,6 +71,9 @@ struct workflow_completed
     /// one of them: the task is left to its lease then, and says so to whoever claims it next.
     bool more = false;
     std::vector<arrived_event> arrived;
+    /// The activities that were claimed with it, and still are. Their leases are counted from before
+    /// the completion was handed in.
+    std::vector<activity_task> claimed;
     timestamp now{}; ///< the database's clock, when confirmed
 };
 

@@ -1,15 +1,12 @@
 -- What came of the starts, read behind them: this snapshot sees whoever they had to wait for. $1 ids, $2 start
 -- keys. Per position: the instance that this start created, now or earlier, or else the one that stood in its way;
--- its run; whether it is of this start; whether it was created just now. Each way of finding it probes an index.
+-- its run; whether it is of this start. Each way of finding it probes an index.
 --
 -- An earlier start's instance is locked, though nothing is changed of it: a transaction that only reads does not
 -- wait for a synchronous standby when it commits, and would say that it is there before it is on the standby.
 with request as (
     select *
     from unnest($1::text[], $2::uuid[]) with ordinality as request (id, start_key, position)
-),
-created as materialized (
-    select unnest(nullif(current_setting('perdure.created', true), '')::bigint[]) as k
 ),
 found as materialized (
     select request.position, nearest.k, nearest.run, nearest.rank = 1 as mine
@@ -45,7 +42,7 @@ found as materialized (
 earlier as materialized (
     select k
     from {schema}.instances
-    where k = any (array(select k from found where mine and k not in (select k from created)))
+    where k = any (array(select k from found where mine))
     order by k
     for key share
 )
@@ -53,8 +50,7 @@ select
     found.position,
     found.k,
     found.run,
-    found.mine,
-    found.k in (select k from created) as fresh
+    found.mine
 from found
 cross join (select count(*) from earlier) as locked
 order by found.position
