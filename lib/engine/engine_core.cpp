@@ -237,7 +237,7 @@ pg::pipeline::item engine_core::safety_statement() const
 {
     std::vector<std::int32_t> topics;
     for (const topic& each : hub_.pollers().watched()) topics.push_back(number_of(each));
-    return store_.safety_statement(topics, static_cast<std::int32_t>(member_of(name_)));
+    return store_.safety_statement(topics, static_cast<std::int32_t>(member()));
 }
 
 void engine_core::heed(const store::safety_report& read)

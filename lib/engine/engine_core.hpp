@@ -36,6 +36,8 @@ public:
     pg::pool& pool() noexcept { return pool_; }
     store::store& store() noexcept { return store_; }
     wake_hub& hub() noexcept { return hub_; }
+    /// This process, as others know it.
+    member_id member() const noexcept { return member_of(name_); }
 
     /// Makes sure, once, that the schema is there and fits this library.
     boost::asio::awaitable<void> ready();

@@ -75,16 +75,20 @@ void lookouts::wake_all()
 }
 
 void lookouts::heard(
-    const topic& what, std::optional<timestamp> due, timestamp since, store::announcement_id id,
+    task_kind kind, const store::announced_queue& what, timestamp since, store::announcement_id id,
     member_id sender, bool sender_looks)
 {
-    state* const where = find(what);
+    state* const where = find({kind, what.queue});
     if (!where || where->watching.empty()) return;
     lower_marks(*where, since);
-    if (!due)
-        return hear(*where, id, before_us(*where, id, sender) + (sender_looks ? 1 : 0), now_());
-    told(what, *due);
-    expect(*where, *due, true);
+    if (what.due) {
+        told(where->which, *what.due);
+        return expect(*where, *what.due, true);
+    }
+    unsigned before = 0; // whoever has the live coroutine looks at once
+    if (std::ranges::find(what.holders, self_) == what.holders.end())
+        before = before_us(*where, id, sender, what.holders) + (sender_looks ? 1 : 0);
+    hear(*where, id, before, now_());
 }
 
 /// \param before how many should look before this process.
@@ -104,14 +108,32 @@ void lookouts::hear(state& where, store::announcement_id id, unsigned before, ti
 }
 
 void lookouts::committed(
-    const topic& what, std::optional<timestamp> due, timestamp since, store::announcement_id id)
+    task_kind kind, const store::announced_queue& what, timestamp since, store::announcement_id id)
 {
-    state* const where = find(what);
+    state* const where = find({kind, what.queue});
     if (!where || where->watching.empty()) return;
     lower_marks(*where, since);
-    if (due) return expect(*where, *due, true);
+    if (what.due) return expect(*where, *what.due, true);
     const time_point now = now_();
-    if (where->has_room()) add(*where, {id, now, now});
+    const unsigned before = holders_before_us(*where, what.holders);
+    if (where->has_room()) add(*where, {id, now, later(now, patience_behind(before))});
+}
+
+/// One, if somebody else has the live coroutines of what is to be claimed, and room: stickiness is
+/// but a place in the order, since any worker can replay.
+unsigned lookouts::holders_before_us(const state& where, std::span<const member_id> holders) const
+{
+    if (std::ranges::find(holders, self_) != holders.end()) return 0;
+    return std::ranges::any_of(holders, [&](member_id each) {
+        return std::ranges::find(where.others, each) != where.others.end() &&
+               may_have_room(where, each);
+    });
+}
+
+bool lookouts::may_have_room(const state& where, member_id other) const
+{
+    const auto full = where.without_room.find(other);
+    return full == where.without_room.end() || full->second <= now_();
 }
 
 bool lookouts::found(const topic& what, timestamp due)
@@ -208,7 +230,8 @@ bool lookouts::looks_at_once(const store::announcement& what) const
     const auto looks = [this](task_kind kind, const store::announced_queue& queue) {
         if (queue.due) return true; // ranked for itself
         const auto found = topics_.find(topic{kind, queue.queue});
-        return found != topics_.end() && found->second->has_room();
+        return found != topics_.end() && found->second->has_room() &&
+               holders_before_us(*found->second, queue.holders) == 0;
     };
     bool all = !what.workflow_queues.empty() || !what.activity_queues.empty();
     for (const auto& each : what.workflow_queues) all = all && looks(task_kind::workflow, each);
@@ -302,11 +325,8 @@ void lookouts::add(state& where, lookout::announced what)
 /// look by themselves.
 void lookouts::pass(state& where, store::announcement_id id)
 {
-    const time_point now = now_();
-    const bool anybody = std::ranges::any_of(where.others, [&](member_id other) {
-        const auto full = where.without_room.find(other);
-        return full == where.without_room.end() || full->second <= now;
-    });
+    const bool anybody = std::ranges::any_of(
+        where.others, [&](member_id other) { return may_have_room(where, other); });
     if (!anybody) return;
     where.said_full = true;
     std::erase(says_.pending().free, where.name);
@@ -326,18 +346,19 @@ void lookouts::pass_all(state& where)
 }
 
 unsigned lookouts::before_us(
-    const state& where, store::announcement_id id, std::optional<member_id> sender) const
+    const state& where, store::announcement_id id, std::optional<member_id> sender,
+    std::span<const member_id> holders) const
 {
-    const time_point now = now_();
     std::vector<member_id> ahead; // of those who may have room
     for (const member_id other : where.others) {
         if (other == sender) continue; // it does not hear itself
-        const auto full = where.without_room.find(other);
-        if (full == where.without_room.end() || full->second <= now) ahead.push_back(other);
+        if (std::ranges::find(holders, other) != holders.end()) continue;
+        if (may_have_room(where, other)) ahead.push_back(other);
     }
     // Who has said that it has no room comes behind all that have not, with all others who have.
-    return where.said_full && !where.has_room() ? static_cast<unsigned>(ahead.size())
-                                                : count_before(self_, ahead, id);
+    const bool last = where.said_full && !where.has_room();
+    return holders_before_us(where, holders) +
+           (last ? static_cast<unsigned>(ahead.size()) : count_before(self_, ahead, id));
 }
 
 void lookouts::schedule(state& where)

@@ -133,11 +133,11 @@ public:
     /// \param since        no task of it has an earlier `visible_at`.
     /// \param sender_looks whether whoever announced it looks itself.
     void heard(
-        const topic& what, std::optional<timestamp> due, timestamp since, store::announcement_id id,
-        member_id sender, bool sender_looks);
+        task_kind kind, const store::announced_queue& what, timestamp since,
+        store::announcement_id id, member_id sender, bool sender_looks);
     /// This process has committed one.
     void committed(
-        const topic& what, std::optional<timestamp> due, timestamp since,
+        task_kind kind, const store::announced_queue& what, timestamp since,
         store::announcement_id id);
     /// The safety poll has found that the earliest task of a queue may be claimed then.
     /// \returns whether this process looks for it now, although nobody has announced anything.
@@ -171,13 +171,16 @@ private:
     state* find(const topic& what);
     void lower_marks(state& where, timestamp to);
     void hear(state& where, store::announcement_id id, unsigned before, time_point since);
+    bool may_have_room(const state& where, member_id other) const;
+    unsigned holders_before_us(const state& where, std::span<const member_id> holders) const;
     void add(state& where, lookout::announced what);
     void expect(state& where, timestamp due, bool told);
     void pass(state& where, store::announcement_id id);
     void pass_all(state& where);
     void say_served(state& where, store::announcement_id id);
     unsigned before_us(
-        const state& where, store::announcement_id id, std::optional<member_id> sender) const;
+        const state& where, store::announcement_id id, std::optional<member_id> sender,
+        std::span<const member_id> holders = {}) const;
     void schedule(state& where);
     void schedule(lookout& which);
     void changed();

@@ -6,6 +6,7 @@
 #include <engine/topic.hpp>
 
 #include <perdure/store/announcement.hpp>
+#include <perdure/store/identifiers.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -13,11 +14,8 @@
 
 namespace perdure {
 
-/// A process that listens: a random number, also the second key of the advisory locks that show
-/// that it is there.
-enum class member_id : std::int32_t
-{
-};
+/// Also the second key of the advisory locks that show that a process listens.
+using store::member_id;
 
 /// The member that signs its announcements with this name.
 inline member_id member_of(std::string_view name) noexcept

@@ -10,12 +10,9 @@ namespace {
 template <class F>
 void for_each_queue(const store::announcement& what, F f)
 {
-    for (const store::announced_queue& each : what.workflow_queues)
-        f(topic{task_kind::workflow, each.queue}, each.due);
-    for (const store::announced_queue& each : what.activity_queues)
-        f(topic{task_kind::activity, each.queue}, each.due);
-    for (const store::announced_queue& each : what.request_queues)
-        f(topic{task_kind::request, each.queue}, each.due);
+    for (const store::announced_queue& each : what.workflow_queues) f(task_kind::workflow, each);
+    for (const store::announced_queue& each : what.activity_queues) f(task_kind::activity, each);
+    for (const store::announced_queue& each : what.request_queues) f(task_kind::request, each);
 }
 
 template <class F>
@@ -111,8 +108,8 @@ std::optional<wake_hub::rider> wake_hub::lead(const store::announcement& what)
 void wake_hub::committed(const store::announcement& what, std::optional<store::announcement_id> led)
 {
     const store::announcement_id id = led.value_or(*says_.pending().id);
-    for_each_queue(what, [&](const topic& which, auto due) {
-        lookouts_.committed(which, due, what.since, id);
+    for_each_queue(what, [&](task_kind kind, const store::announced_queue& queue) {
+        lookouts_.committed(kind, queue, what.since, id);
     });
     ended(what.finished);
     wake(what.withdrawn);
@@ -153,8 +150,8 @@ store::announcement wake_hub::worth_telling(const store::announcement& what) con
 
 void wake_hub::told(const store::announcement& what)
 {
-    for_each_queue(what, [this](const topic& which, auto due) {
-        if (due) lookouts_.told(which, *due);
+    for_each_queue(what, [this](task_kind kind, const store::announced_queue& queue) {
+        if (queue.due) lookouts_.told({kind, queue.queue}, *queue.due);
     });
 }
 
@@ -221,8 +218,8 @@ void wake_hub::announced(const store::announcement& what, store::announcement_id
     for_each_topic(what.passed, [&](const topic& which, const auto& ids) {
         lookouts_.passed(which, sender, ids);
     });
-    for_each_queue(what, [&](const topic& which, auto due) {
-        lookouts_.heard(which, due, what.since, id, sender, what.sender_looks);
+    for_each_queue(what, [&](task_kind kind, const store::announced_queue& queue) {
+        lookouts_.heard(kind, queue, what.since, id, sender, what.sender_looks);
     });
     ended(what.finished);
     wake(what.withdrawn);

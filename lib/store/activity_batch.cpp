@@ -157,7 +157,7 @@ announcement activity_batch::announce(batch_items items) const
     for (const std::size_t item : items) {
         const activity_completion& each = completions_[item];
         if (is_result(each))
-            what.add_workflow_queue(each.workflow_queue);
+            what.add_workflow_queue(each.workflow_queue, std::nullopt, each.holder);
         else if (each.delay.count() > 0 && core_.clock.known())
             what.add_activity_queue(each.queue, core_.clock.now() + each.delay);
         else

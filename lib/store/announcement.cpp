@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 namespace perdure::store {
 
@@ -15,14 +16,20 @@ namespace json = boost::json;
 
 namespace {
 
-void add_to(
-    std::vector<announced_queue>& queues, std::string_view queue, std::optional<timestamp> due)
+void add_to(std::vector<announced_queue>& queues, announced_queue what)
 {
-    const auto same = std::ranges::find(queues, queue, &announced_queue::queue);
-    if (same == queues.end())
-        queues.push_back({std::string{queue}, due});
-    else if (same->due && (!due || *due < *same->due))
-        same->due = due;
+    const auto same = std::ranges::find(queues, what.queue, &announced_queue::queue);
+    if (same == queues.end()) {
+        queues.push_back(std::move(what));
+    } else if (same->due) {
+        if (!what.due || *what.due < *same->due) *same = std::move(what);
+    } else if (!what.due) {
+        if (what.holders.empty()) same->holders.clear();
+        if (same->holders.empty()) return; // somebody's is not known
+        for (const member_id each : what.holders)
+            if (std::ranges::find(same->holders, each) == same->holders.end())
+                same->holders.push_back(each);
+    }
 }
 
 void write(json::object& out, std::string_view member, const std::vector<announced_queue>& queues)
@@ -43,7 +50,7 @@ void read(const json::object& from, std::string_view member, std::vector<announc
     const json::value* const found = from.if_contains(member);
     if (!found || found->is_null()) return;
     for (const auto& [queue, due] : found->as_object()) {
-        announced_queue read{std::string{queue}, std::nullopt};
+        announced_queue read{std::string{queue}, std::nullopt, {}};
         if (!due.is_null()) read.due = timestamp{std::chrono::microseconds{due.as_int64()}};
         queues.push_back(std::move(read));
     }
@@ -93,6 +100,20 @@ void read(
             heard.emplace_back(heard_announcements{std::string{topic}, {}}).ids);
 }
 
+void write_holders(json::object& out, const std::vector<announced_queue>& queues)
+{
+    json::object written;
+    for (const announced_queue& each : queues) write(written, each.queue, each.holders);
+    if (!written.empty()) out["h"] = std::move(written);
+}
+
+void read_holders(const json::object& from, std::vector<announced_queue>& queues)
+{
+    const json::value* const found = from.if_contains("h");
+    if (!found) return;
+    for (announced_queue& each : queues) read(found->as_object(), each.queue, each.holders);
+}
+
 bool read(const json::object& from, std::string_view member)
 {
     const json::value* const found = from.if_contains(member);
@@ -105,24 +126,25 @@ announcer::~announcer() = default;
 
 void announcer::troubled(std::string_view, const pg::error&) {}
 
-void announcement::add_workflow_queue(std::string_view queue, std::optional<timestamp> due)
+void announcement::add_workflow_queue(
+    std::string_view queue, std::optional<timestamp> due, std::optional<member_id> holder)
 {
-    add_to(workflow_queues, queue, due);
+    announced_queue what{std::string{queue}, due, {}};
+    if (holder && !due) what.holders.push_back(*holder);
+    add_to(workflow_queues, std::move(what));
     if (due) since = std::min(since, *due);
 }
 
 void announcement::add_activity_queue(std::string_view queue, std::optional<timestamp> due)
 {
-    add_to(activity_queues, queue, due);
+    add_to(activity_queues, {std::string{queue}, due, {}});
     if (due) since = std::min(since, *due);
 }
 
 void announcement::add(const announcement& other)
 {
-    for (const announced_queue& each : other.workflow_queues)
-        add_workflow_queue(each.queue, each.due);
-    for (const announced_queue& each : other.activity_queues)
-        add_activity_queue(each.queue, each.due);
+    for (const announced_queue& each : other.workflow_queues) add_to(workflow_queues, each);
+    for (const announced_queue& each : other.activity_queues) add_to(activity_queues, each);
     since = std::min(since, other.since);
     finished.insert(finished.end(), other.finished.begin(), other.finished.end());
     withdrawn.insert(withdrawn.end(), other.withdrawn.begin(), other.withdrawn.end());
@@ -142,6 +164,7 @@ std::string encode(const announcement& what)
         out["e"] = true;
     } else {
         write(out, "w", what.workflow_queues);
+        write_holders(out, what.workflow_queues);
         write(out, "a", what.activity_queues);
         write(out, "r", what.request_queues);
         if (what.since != timestamp::min() && what.since != timestamp::max())
@@ -175,6 +198,7 @@ std::optional<announcement> decode_announcement(std::string_view text)
         if (failure) return std::nullopt;
         const json::object& from = parsed.as_object();
         read(from, "w", what.workflow_queues);
+        read_holders(from, what.workflow_queues);
         read(from, "a", what.activity_queues);
         read(from, "r", what.request_queues);
         const json::value* const since = from.if_contains("t");

@@ -28,13 +28,13 @@ asio::awaitable<claimed<activity_task>> claim_activities(store_core& core, claim
     read_due(claim, results[due]);
     core.clock.observe(claim.now);
     for (auto
-         [id, instance, instance_id, workflow_queue, queue, name, run, operation, attempt,
+         [id, instance, instance_id, holder, workflow_queue, queue, name, run, operation, attempt,
           arguments, limit, attempts, initial_interval, coefficient, maximum_interval] :
          results[tasks]
              .rows<
-                 std::int64_t, instance_key, std::string, std::string, std::string, std::string,
-                 std::int32_t, std::int32_t, std::int32_t, pg::bytes, std::int64_t, std::int32_t,
-                 std::int64_t, double, std::int64_t>()) {
+                 std::int64_t, instance_key, std::string, std::optional<member_id>, std::string,
+                 std::string, std::string, std::int32_t, std::int32_t, std::int32_t, pg::bytes,
+                 std::int64_t, std::int32_t, std::int64_t, double, std::int64_t>()) {
         activity_task task;
         task.id = id;
         task.instance = instance;
@@ -47,6 +47,7 @@ asio::awaitable<claimed<activity_task>> claim_activities(store_core& core, claim
         task.attempt = attempt;
         task.arguments = payload::from_bytes(arguments);
         task.token = token;
+        task.holder = holder;
         try {
             task.options.queue(task.queue)
                 .start_to_close(std::chrono::milliseconds{limit})

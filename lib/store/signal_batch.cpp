@@ -93,11 +93,15 @@ std::vector<std::size_t> signal_batch::confirmed(
 {
     announcement what = news();
     std::vector<std::size_t> again;
-    for (const auto& [position, status, queue] :
-         results[delivery_].rows<std::int64_t, signal_status, std::optional<std::string>>()) {
+    for (const auto& [position, status, queue, holder] :
+         results[delivery_]
+             .rows<
+                 std::int64_t, signal_status, std::optional<std::string>,
+                 std::optional<member_id>>()) {
         const std::size_t item = items[static_cast<std::size_t>(position - 1)];
         outcomes_[item].status = status;
-        if (status != signal_status::not_found && queue) what.add_workflow_queue(*queue);
+        if (status != signal_status::not_found && queue)
+            what.add_workflow_queue(*queue, {}, holder);
         // The lock may have been waited for until the instance had finished and another one had
         // begun, which the waiting statement could not see: a new one can.
         if (status == signal_status::not_found && !looked_twice_[item]) {

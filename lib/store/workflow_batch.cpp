@@ -222,6 +222,7 @@ void workflow_batch::add_instances(pg::pipeline& work, batch_items items) const
     std::vector<std::int64_t> bytes, consumed;
     std::vector<instance_status> states;
     std::vector<std::optional<std::string_view>> workflows;
+    std::vector<std::optional<member_id>> holders;
     for (const std::size_t item : items) {
         const workflow_completion& each = completions_[item];
         const bool continued = ending_of(each) == ending::continued;
@@ -239,10 +240,11 @@ void workflow_batch::add_instances(pg::pipeline& work, batch_items items) const
         states.push_back(status_of(each));
         workflows.push_back(
             continued ? std::optional<std::string_view>{each.finish->workflow} : std::nullopt);
+        holders.push_back(each.finish ? std::nullopt : each.holder);
     }
     work.add(
         core_.sql.update_instances, instances, tokens, runs, lengths, bytes, consumed, states,
-        workflows);
+        workflows, holders);
 }
 
 void workflow_batch::add_settling(pg::pipeline& work, batch_items items)
@@ -309,6 +311,7 @@ void workflow_batch::read_claimed(batch_items items, const pg::result& rows)
             task.options = std::move(scheduled.options);
             task.options.queue(task.queue);
             task.token = completion.eager_token;
+            task.holder = completion.holder;
         }
     }
 }

@@ -196,6 +196,7 @@ store::activity_completion completion_of(const store::activity_task& task)
     completion.workflow_queue = task.workflow_queue;
     completion.queue = task.queue;
     completion.token = task.token;
+    completion.holder = task.holder;
     return completion;
 }
 

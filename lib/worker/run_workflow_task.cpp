@@ -130,6 +130,8 @@ private:
         completion.next_timer = decided.next_timer;
         completion.finish = std::move(decided.finish);
         completion.lease = worker_->options().lease();
+        if (worker_->options().cached_instances() != 0)
+            completion.holder = worker_->engine().member();
         limit_history(completion);
         worker_core::seats kept = worker_->claim_eagerly(completion);
 

@@ -102,6 +102,55 @@ TEST_CASE("what its sender looks for at once others look for later")
         if (each.get() != &sender) CHECK(each->flag.due >= all.now + 20ms);
 }
 
+TEST_CASE("whoever holds the live coroutine looks first, as long as he is there and has room")
+{
+    fleet all{4};
+    const auto work_for = [](std::size_t holder) {
+        store::announcement what;
+        what.add_workflow_queue("eu", {}, member_of("process " + std::to_string(holder)));
+        return what;
+    };
+    const auto hear = [&](std::size_t holder, std::uint32_t id) {
+        for (const auto& each : all.processes) each->place->look(); // what was announced before
+        store::announcement what = work_for(holder);
+        what.from = "a client";
+        what.id = store::announcement_id{id};
+        all.say(store::encode(what));
+        return all.in_order();
+    };
+    for (std::uint32_t id = 1; id != 20; ++id) {
+        const auto order = hear(id % 4, id);
+        CHECK(order[0] == all.processes[id % 4].get());
+        CHECK(order[0]->flag.due <= all.now);
+        CHECK(order[1]->flag.due == all.now + 20ms);
+        CHECK(order[2]->flag.due == all.now + 80ms);
+    }
+    CHECK(hear(99, 21)[0]->flag.due <= all.now); // nobody knows him
+
+    // Who commits it himself waits, too, unless he is the one.
+    auto& one = *all.processes[0];
+    auto& other = *all.processes[1];
+    for (const auto& each : all.processes) each->place->look();
+    all.now += 3ms;
+    const auto rider = one.hub.lead(work_for(1));
+    REQUIRE(rider);
+    all.say(rider->payload);
+    one.hub.committed(work_for(1), rider->id);
+    CHECK(other.flag.due <= all.now);
+    CHECK(one.flag.due == all.now + 20ms);
+    one.place->look();
+    one.hub.committed(work_for(0), std::nullopt);
+    CHECK(one.flag.due <= all.now);
+
+    // One without room lets another look, and is not waited for again.
+    other.place->look();
+    other.place->room(false);
+    hear(1, 22);
+    all.settle();
+    CHECK(all.in_order()[0]->flag.due <= all.now);
+    CHECK(hear(1, 23)[0]->flag.due <= all.now);
+}
+
 TEST_CASE("instants that are due later are looked at in an order, too")
 {
     fleet all{3};

@@ -80,10 +80,10 @@ struct fixture
     parked poller{io};
 };
 
-store::announcement work_on(std::string queue, std::string from = "another")
+store::announcement work_on(const std::string& queue, std::string from = "another")
 {
     store::announcement what;
-    what.workflow_queues.push_back({std::move(queue), std::nullopt});
+    what.add_workflow_queue(queue);
     what.from = std::move(from);
     return what;
 }
@@ -279,7 +279,7 @@ TEST_CASE_FIXTURE(
     poller.park();
     store::announcement later;
     later.from = "another";
-    later.workflow_queues.push_back({"eu", server + 1h});
+    later.add_workflow_queue("eu", server + 1h);
     hub.notified(store::encode(later));
     CHECK_FALSE(poller.woken());
     later.workflow_queues.front().due = server + 20ms;

@@ -9,8 +9,9 @@ using namespace perdure::store;
 TEST_CASE("an announcement survives its encoding")
 {
     announcement what;
-    what.add_workflow_queue("now");
-    what.add_workflow_queue("later", timestamp{std::chrono::microseconds{1'700'000'000'123'456}});
+    what.add_workflow_queue("now", {}, member_id{5});
+    what.add_workflow_queue(
+        "later", timestamp{std::chrono::microseconds{1'700'000'000'123'456}}, member_id{6});
     what.add_activity_queue("quote\"d");
     what.request_queues.push_back({});
     what.finished = {static_cast<instance_key>(9007199254740993), static_cast<instance_key>(2)};
@@ -41,6 +42,8 @@ TEST_CASE("an announcement survives its encoding")
     REQUIRE(read->workflow_queues.size() == 2);
     CHECK(read->workflow_queues[0].queue == "now");
     CHECK_FALSE(read->workflow_queues[0].due);
+    CHECK(read->workflow_queues[0].holders == std::vector{member_id{5}});
+    CHECK(read->workflow_queues[1].holders.empty()); // instants have an order of their own
     CHECK(read->workflow_queues[1].due == what.workflow_queues[1].due);
     REQUIRE(read->activity_queues.size() == 1);
     CHECK(read->activity_queues[0].queue == "quote\"d");
@@ -87,6 +90,29 @@ TEST_CASE("of two instants of a queue the earlier is announced, and now is the e
     CHECK_FALSE(what.workflow_queues[0].due);
 }
 
+TEST_CASE("who should look first is said only if it is known of all that may be claimed now")
+{
+    const timestamp later{std::chrono::microseconds{1}};
+    announcement what;
+    const auto holders = [&] { return what.workflow_queues.at(0).holders; };
+    what.add_workflow_queue("q", later);
+    what.add_workflow_queue("q", {}, member_id{1});
+    what.add_workflow_queue("q", later);
+    what.add_workflow_queue("q", {}, member_id{1});
+    CHECK(holders() == std::vector{member_id{1}});
+    announcement more;
+    more.add_workflow_queue("q", {}, member_id{2});
+    what.add(more);
+    CHECK(holders() == std::vector{member_id{1}, member_id{2}});
+    announcement unknown;
+    unknown.add_workflow_queue("q");
+    what.add(unknown);
+    CHECK(holders().empty());
+    what.add(more);
+    CHECK(holders().empty());
+    CHECK(encode(what).find("\"h\"") == std::string::npos);
+}
+
 TEST_CASE("an announcement that would be too long says that everybody looks")
 {
     announcement what;
@@ -105,7 +131,8 @@ TEST_CASE("what is not an announcement is nothing, and unknown members are ignor
 {
     for (const char* const text :
          {"", "x", "[]", "1", "{\"w\":1}", "{\"w\":{\"q\":\"x\"}}", "{\"f\":[\"1\"]}", "{\"e\":1}",
-          "{\"o\":\"1\"}", "{\"d\":[]}", "{\"p\":{\"w:q\":1}}", "{\"j\":[1]}"})
+          "{\"o\":\"1\"}", "{\"d\":[]}", "{\"p\":{\"w:q\":1}}", "{\"j\":[1]}",
+          "{\"w\":{\"q\":null},\"h\":{\"q\":1}}"})
         CHECK_FALSE(decode_announcement(text));
     const auto read = decode_announcement("{\"zzz\":[1],\"w\":{\"q\":null}}");
     REQUIRE(read);

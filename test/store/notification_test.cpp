@@ -112,6 +112,73 @@ TEST_CASE("what a commit made claimable is announced behind it, here and to the 
     CHECK(heard[0].workflow_queues.empty());
 }
 
+TEST_CASE("what nobody need look for is not announced: activities that were claimed as they were "
+          "scheduled")
+{
+    const installation on;
+    workbench bench{on};
+    ear listening{on, bench};
+    bench.start("one");
+    workflow_completion done = workbench::scheduling(bench.claim_one(), 2);
+    done.eager = {0, 1};
+    done.eager_token = draw_token();
+    listening.heard();
+    bench.complete(done);
+    CHECK(listening.heard().empty());
+    CHECK(bench.announcements.confirmed.back().activity_queues.empty());
+}
+
+TEST_CASE("who completed an instance's last task is named to look first for what arrives")
+{
+    const installation on;
+    workbench bench{on};
+    ear listening{on, bench};
+    const auto holders = [&](const std::vector<announcement>& heard) {
+        REQUIRE(heard.size() == 1);
+        const auto here = bench.announcements.confirmed.back().workflow_queues.at(0).holders;
+        CHECK(heard[0].workflow_queues.at(0).holders == here);
+        return here;
+    };
+    bench.start("one");
+    CHECK(holders(listening.heard()).empty());
+    workflow_completion done = workbench::scheduling(bench.claim_one(), 2);
+    done.holder = member_id{7};
+    done.eager = {1};
+    done.eager_token = draw_token();
+    const workflow_completed outcome = bench.complete(done);
+    const activity_task claimed = bench.claim_activities().at(0);
+    listening.heard();
+    for (const activity_task& each : {claimed, outcome.claimed.at(0)}) {
+        bench.complete(workbench::completion(each));
+        CHECK(holders(listening.heard()) == std::vector{member_id{7}});
+    }
+    bench.signal("one");
+    CHECK(holders(listening.heard()) == std::vector{member_id{7}});
+
+    // Two signals in one batch: nobody is named unless he is known of both.
+    bench.start("two");
+    listening.heard();
+    const auto signal_both = [&] {
+        std::vector<signal_request> both(2);
+        both[0].id = "one";
+        both[1].id = "two";
+        for (signal_request& each : both) {
+            each.name = "s";
+            each.data = text("1");
+            each.key = draw_key();
+        }
+        bench.wait(bench.store.signal(std::move(both)));
+        return holders(listening.heard());
+    };
+    CHECK(signal_both().empty());
+
+    done = workbench::completion(bench.claim().at(1));
+    done.holder = member_id{8};
+    bench.complete(done);
+    listening.heard();
+    CHECK(signal_both() == std::vector{member_id{7}, member_id{8}});
+}
+
 TEST_CASE("an announcement says from which instant on its tasks are to be looked for")
 {
     const installation on;

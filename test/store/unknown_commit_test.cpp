@@ -60,8 +60,7 @@ TEST_CASE("activities that were claimed in a commit in doubt are known once it i
         CHECK(outcome.claimed[0].operation == 2);
         for (const activity_task& each : outcome.claimed)
             CHECK(
-                bench.complete(workbench::completion(each)).status ==
-                completion_status::confirmed);
+                bench.complete(workbench::completion(each)).status == completion_status::confirmed);
         CHECK(bench.claim_activities().size() == 1);
     }
 }

@@ -347,6 +347,7 @@ public:
         completion.workflow_queue = task.workflow_queue;
         completion.queue = task.queue;
         completion.token = task.token;
+        completion.holder = task.holder;
         completion.data = text("42");
         return completion;
     }

@@ -22,6 +22,9 @@ struct announced_queue
 {
     std::string queue;
     std::optional<timestamp> due; ///< when the earliest may be claimed; nothing: now
+    /// Those who had the live coroutines of all that may be claimed now, when their last tasks were
+    /// completed; they should look first. Empty: not all of them are known.
+    std::vector<member_id> holders;
 };
 
 /// Tells announcements apart, and ranks those who hear them: a random number.
@@ -64,7 +67,10 @@ struct PERDURE_DECL announcement
     std::vector<std::string> left;   ///< topics that it does not look at any more
 
     /// Names a queue of workflow tasks; the earlier of two instants stays.
-    void add_workflow_queue(std::string_view queue, std::optional<timestamp> due = {});
+    /// \param holder who should look first for what may be claimed now, if that is known.
+    void add_workflow_queue(
+        std::string_view queue, std::optional<timestamp> due = {},
+        std::optional<member_id> holder = {});
     /// Names a queue of activity tasks; the earlier of two instants stays.
     void add_activity_queue(std::string_view queue, std::optional<timestamp> due = {});
     /// Adds what another one says of queues and instances.
@@ -81,6 +87,7 @@ inline constexpr std::size_t maximum_announcement = 7'900;
  *  | member | is |
  *  |---|---|
  *  | `w` | workflow queues: an object of queue → `null` (now) or microseconds since 1970, UTC |
+ *  | `h` | who looks first for what `w` says of now: an object of queue → array of members |
  *  | `a` | activity queues, likewise |
  *  | `r` | requests that wait to be delivered, likewise: `{"":null}` |
  *  | `t` | the earliest `visible_at` that a task of them may have, likewise; missing: not known |

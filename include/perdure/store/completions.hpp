@@ -50,6 +50,8 @@ struct workflow_completion
     std::vector<std::int32_t> cancelled_activities;
     std::optional<timestamp> next_timer;
     std::optional<perdure::finish> finish;
+    /// Who keeps the live coroutine, and should look first for what arrives.
+    std::optional<member_id> holder;
     /// The new lease of a task that goes on, and of the activities that are claimed with it.
     std::chrono::milliseconds lease = defaults::lease;
 
@@ -99,6 +101,7 @@ struct activity_completion
     std::string workflow_queue;
     std::string queue;
     claim_token token{};
+    std::optional<member_id> holder; ///< as the task's
     enum class outcome
     {
         completed, ///< data is the value

@@ -1,4 +1,4 @@
-// What names an instance and a claim inside the store.
+// What names an instance, a claim and a process inside the store.
 #pragma once
 
 #include <perdure/config.hpp>
@@ -17,6 +17,11 @@ enum class instance_key : std::int64_t
 /// that it differs from every other claim's even after the database was restored to an earlier
 /// state. Never 0.
 enum class claim_token : std::int64_t
+{
+};
+
+/// A process that announces and hears: a random number, made from the name with which it signs.
+enum class member_id : std::int32_t
 {
 };
 

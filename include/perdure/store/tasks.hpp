@@ -106,6 +106,9 @@ struct activity_task
     payload arguments;        ///< a JSON array
     activity_options options;
     claim_token token{};
+    /// Who kept the live coroutine of its instance when it was claimed, if anybody did: the result is
+    /// for him first.
+    std::optional<member_id> holder;
     /// Why this version of the library cannot run it, as a workflow task's: the options are not
     /// read then.
     std::string problem;

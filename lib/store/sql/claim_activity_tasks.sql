@@ -42,6 +42,7 @@ select
     taken.id,
     taken.instance,
     instance.id,
+    instance.holder,
     taken.workflow_queue,
     taken.queue,
     taken.name,

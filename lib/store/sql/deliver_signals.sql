@@ -1,11 +1,11 @@
 -- Puts signals and requests to cancel into the inboxes of the locked instances, numbered in the order of the
 -- batch, and remembers their keys. $1 ids, $2 types, $3 names, $4 data, $5 keys. Per position: 0 delivered,
--- 1 repeated, 2 not found; and the queue of the instance.
+-- 1 repeated, 2 not found; the queue of the instance; and who should look first.
 --
 -- Needs: a key is looked for by itself, and of the few places where it was used the one that is of this id. The
 -- offset, which skips nothing, and the empty text keep the planner from the instances of the id, which may be many.
 with target as materialized (
-    select k, id, queue, arrived
+    select k, id, queue, holder, arrived
     from {schema}.instances
     where k = any (nullif(current_setting('perdure.targets', true), '')::bigint[])
         and ended is not distinct from 0
@@ -15,6 +15,7 @@ answered as materialized (
         request.*,
         target.k,
         target.queue,
+        target.holder,
         target.arrived,
         exists (
             select
@@ -67,6 +68,7 @@ select
         when again then 1
         else 0
     end,
-    queue
+    queue,
+    holder
 from answered
 order by position
