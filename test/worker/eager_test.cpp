@@ -1,6 +1,8 @@
 // Activities that a worker claims as its workflow tasks schedule them.
 #include "acceptance/installation.hpp"
 
+#include <worker/poller.hpp>
+
 #include <perdure/pg/connection.hpp>
 #include <perdure/pg/identifier.hpp>
 #include <perdure/store/announcement.hpp>
@@ -11,7 +13,11 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <functional>
+#include <memory>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -92,6 +98,27 @@ private:
     std::string schema_;
 };
 
+/// A session that hears announcements from here on.
+asio::awaitable<pg::connection> listen_to(const installation& on)
+{
+    pg::connection ear = co_await pg::connection::connect(pg::connection_options{test_dsn()});
+    const pg::statement listen{"listen " + pg::quote_identifier(on.schema())};
+    co_await ear.execute(listen);
+    co_return ear;
+}
+
+asio::awaitable<void> hear(
+    pg::connection& ear, std::function<bool(const store::announcement&)> wanted)
+{
+    for (;;) {
+        const auto heard =
+            co_await ear.wait_notifications(std::chrono::steady_clock::now() + deadline);
+        if (heard.empty()) throw std::runtime_error{"it was not announced"};
+        for (const pg::notification& each : heard)
+            if (wanted(store::decode_announcement(each.payload).value())) co_return;
+    }
+}
+
 } // namespace
 
 TEST_CASE("activities that the workflow's own worker can run are claimed as they are scheduled")
@@ -128,37 +155,61 @@ TEST_CASE("activities that it cannot run are offered to all")
     CHECK(noted.count(false) == 3);
 }
 
-TEST_CASE("what waits in the queue is not starved by what is claimed as it is scheduled")
+TEST_CASE(
+    "eager tasks take no slot that a claim may fill, and half of them while older ones may wait")
 {
+    using task_poller = poller<store::activity_task>;
     const installation on;
-    constexpr int backlog = 20;
-    {
-        process before{on};
-        before.add_worker().implement(spread, run_spread);
-        before.start_all();
-        before.run([&]() -> asio::awaitable<void> {
-            auto started = co_await before.client().start(spread(backlog).id("backlog"));
-            co_await wait_for_history(started, 2 + backlog);
-        });
-        before.stop();
-    }
-    process here{on};
-    worker_options narrow = on.workers();
-    narrow.activity_slots(1);
-    worker& works = here.add_worker(narrow);
-    works.implement(walk, run_walk);
-    works.implement(spread, run_spread);
-    int steps = 0;
-    int waited = 0; // in which of them the backlog ended
-    works.implement(step, [&](activity_context ctx, int given) -> asio::awaitable<int> {
-        ++steps;
-        if (ctx.info().workflow_id == "backlog") waited = steps;
-        co_return given;
-    });
-    here.start_all();
-    CHECK(here.result_of(walk(3 * backlog)) > 0);
-    CHECK(waited > 0);
-    CHECK(waited <= 2 * backlog + 2);
+    asio::io_context io;
+    const auto core = std::make_shared<engine_core>(io.get_executor(), test_dsn(), on.options());
+    const auto all = std::make_shared<slots>(10);
+    std::size_t found = 0; // by each claim
+    bool answers = false;
+    std::vector<slots::slot> taken;
+    const auto claims = std::make_shared<task_poller>(
+        core, task_kind::activity, std::vector<std::string>{"eu"}, std::vector{all}, 10s,
+        [&](store::claim_request request) -> asio::awaitable<store::claimed<store::activity_task>> {
+            co_await wait_until([&] { return answers; });
+            answers = false;
+            store::claimed<store::activity_task> claim;
+            claim.tasks.resize(
+                std::min<std::size_t>(found, static_cast<std::size_t>(request.limit)));
+            co_return claim;
+        },
+        [&](store::activity_task, auto) { taken.push_back(all->take()); });
+    const auto room = [&] { return claims->eager_room("eu"); };
+    const auto is = [&](std::size_t expected) {
+        run(io, wait_until([&] { return room() == expected; }));
+        CHECK(room() == expected);
+    };
+    CHECK(room() == 5); // it has not looked yet
+    bool ended = false;
+    asio::co_spawn(io, claims->run(), [&](std::exception_ptr) { ended = true; });
+    is(0); // all are promised to its claim
+    CHECK(claims->eager_room("elsewhere") == 0);
+    found = 4;
+    answers = true;
+    is(6); // there was no more
+    found = 2;
+    taken.resize(3);
+    core->hub().wake_everybody();
+    is(0);
+    answers = true;
+    is(5);
+    found = 5;
+    core->hub().wake_everybody();
+    is(0);
+    answers = true;
+    run(io, wait_until([&] { return all->free() == 0; }));
+    taken.resize(4);
+    CHECK(room() == 1); // more may wait, so half of the slots are for that
+    claims->freed();
+    is(0);
+    claims->stop();
+    answers = true;
+    run(io, wait_until([&] { return ended; }));
+    CHECK(room() == 0);
+    core->shut_down();
 }
 
 TEST_CASE("a function that would have to wait for a thread is offered to all")
@@ -192,43 +243,46 @@ TEST_CASE("an activity whose worker died after claiming it so is taken over when
 {
     const installation on;
     const engine_options nobody_polls = patient(on);
-    process second{on, test_dsn(), nobody_polls};
-    worker& takes_over = second.add_worker();
-    takes_over.implement(walk, run_walk);
-    takes_over.implement(step, do_step);
-    second.start_all();
-    second.run([&] { return wait_until([&] { return second.logged("notifications arrive"); }); });
-
     process first{on, test_dsn(), nobody_polls};
     worker_options brief = on.workers();
     brief.lease(1s);
     worker& dies = first.add_worker(brief);
     dies.implement(walk, run_walk);
-    int begun = 0;
+    bool dying = false;
+    bool begun = false;
     dies.implement(step, [&](activity_context, int given) -> asio::awaitable<int> {
-        if (++begun == 2) co_await pause(1h);
+        begun = dying;
+        if (dying) co_await pause(1h);
         co_return given;
     });
     first.start_all();
-    first.run([&]() -> asio::awaitable<void> {
-        pg::connection ear = co_await pg::connection::connect(pg::connection_options{test_dsn()});
-        const pg::statement listen{"listen " + pg::quote_identifier(on.schema())};
-        co_await ear.execute(listen);
-        co_await wait_until([&] { return first.logged("notifications arrive"); });
-        co_await first.client().start(walk(2).id("one"));
-        co_await wait_until([&] { return begun == 2; });
-        for (bool told = false; !told;) { // when the lease ends
-            const auto heard =
-                co_await ear.wait_notifications(std::chrono::steady_clock::now() + deadline);
-            REQUIRE_FALSE(heard.empty());
-            for (const pg::notification& each : heard) {
-                const auto what = store::decode_announcement(each.payload);
-                told = told || (!what->activity_queues.empty() && what->activity_queues[0].due);
-            }
-        }
+    CHECK(first.result_of(walk(3)) == 3); // it has looked, and is parked
+
+    process second{on, test_dsn(), nobody_polls};
+    worker& takes_over = second.add_worker();
+    takes_over.implement(walk, run_walk);
+    takes_over.implement(step, do_step);
+    second.run([&]() -> asio::awaitable<void> {
+        pg::connection ear = co_await listen_to(on);
+        second.start_all();
+        co_await hear(ear, [](const auto& what) {
+            return std::ranges::find(what.joined, "a:default") != what.joined.end();
+        });
     });
+
+    ledger noted{on};
+    dying = true;
+    first.run([&]() -> asio::awaitable<void> {
+        pg::connection ear = co_await listen_to(on);
+        co_await first.client().start(walk(1).id("one"));
+        co_await hear(ear, [](const auto& what) { // when the lease ends
+            return !what.activity_queues.empty() && what.activity_queues[0].due;
+        });
+        co_await wait_until([&] { return begun; });
+    });
+    CHECK(noted.count(true) == 1);
     // From here on the first process stands still.
     second.run([&]() -> asio::awaitable<void> {
-        CHECK(co_await second.client().get(walk, "one").result() == 1);
+        CHECK(co_await second.client().get(walk, "one").result() == 0);
     });
 }
