@@ -77,6 +77,10 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
 {
     const auto served = std::exchange(looking_for_, {});
     for (const auto& [topic, what] : served) of_->say_served(*topic, what.id);
+    // What was found is worked on now: others need not look, and most often hear so along with what
+    // comes of it.
+    if (claimed && !of_->says_.pending().served.empty())
+        of_->says_.urge(of_->now_() + patience_behind(1) / 2);
     for (state* const topic : topics_) {
         const auto next = std::ranges::find(due, topic->which.queue, &store::queue_due::queue);
         if (next == due.end()) continue;
@@ -90,20 +94,6 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
                               return each.topic == topic;
                           });
         if (news) tell(*topic, *next->visible_at);
-    }
-}
-
-void lookout::holds(std::string_view queue, timestamp until)
-{
-    const time_point now = of_->now_();
-    const time_point end = of_->clock_.to_steady(until);
-    for (state* const topic : topics_) {
-        if (topic->which.queue != queue) continue;
-        const bool looks = std::ranges::any_of(topic->waiting, [&](const announced& each) {
-            return each.since > now && each.since <= end;
-        });
-        if (!looks) of_->expect(*topic, until, false);
-        tell(*topic, until);
     }
 }
 

@@ -34,6 +34,11 @@ std::vector<store::announcement_id>& ids_of(
     return said.emplace_back(store::heard_announcements{name, {}}).ids;
 }
 
+bool is_among(std::span<const member_id> members, member_id who)
+{
+    return std::ranges::find(members, who) != members.end();
+}
+
 } // namespace
 
 lookouts::lookouts(
@@ -85,9 +90,12 @@ void lookouts::heard(
         told(where->which, *what.due);
         return expect(*where, *what.due, true);
     }
-    unsigned before = 0; // whoever has the live coroutine looks at once
-    if (std::ranges::find(what.holders, self_) == what.holders.end())
-        before = before_us(*where, id, sender, what.holders) + (sender_looks ? 1 : 0);
+    if (is_among(what.holders, self_)) return hear(*where, id, 0, now_());
+    // A sender who leaves the first look to a holder has his own place in the order.
+    const bool in_order = !what.holders.empty() && !sender_looks;
+    unsigned before =
+        before_us(*where, id, in_order ? std::nullopt : std::optional{sender}, what.holders);
+    if (sender_looks && !is_among(what.holders, sender)) ++before;
     hear(*where, id, before, now_());
 }
 
@@ -113,20 +121,26 @@ void lookouts::committed(
     state* const where = find({kind, what.queue});
     if (!where || where->watching.empty()) return;
     lower_marks(*where, since);
-    if (what.due) return expect(*where, *what.due, true);
+    if (what.due) {
+        // All look by then anyway, and whoever does says what comes next.
+        if (!is_told(where->which, *what.due)) expect(*where, *what.due, true);
+        return;
+    }
+    if (!where->has_room()) return;
     const time_point now = now_();
-    const unsigned before = holders_before_us(*where, what.holders);
-    if (where->has_room()) add(*where, {id, now, later(now, patience_behind(before))});
+    unsigned before = 0; // who commits looks at once, unless somebody has the live coroutine
+    if (holders_before_us(*where, what.holders) != 0)
+        before = before_us(*where, id, std::nullopt, what.holders);
+    add(*where, {id, now, later(now, patience_behind(before))});
 }
 
 /// One, if somebody else has the live coroutines of what is to be claimed, and room: stickiness is
 /// but a place in the order, since any worker can replay.
 unsigned lookouts::holders_before_us(const state& where, std::span<const member_id> holders) const
 {
-    if (std::ranges::find(holders, self_) != holders.end()) return 0;
+    if (is_among(holders, self_)) return 0;
     return std::ranges::any_of(holders, [&](member_id each) {
-        return std::ranges::find(where.others, each) != where.others.end() &&
-               may_have_room(where, each);
+        return is_among(where.others, each) && may_have_room(where, each);
     });
 }
 
@@ -352,8 +366,7 @@ unsigned lookouts::before_us(
     std::vector<member_id> ahead; // of those who may have room
     for (const member_id other : where.others) {
         if (other == sender) continue; // it does not hear itself
-        if (std::ranges::find(holders, other) != holders.end()) continue;
-        if (may_have_room(where, other)) ahead.push_back(other);
+        if (!is_among(holders, other) && may_have_room(where, other)) ahead.push_back(other);
     }
     // Who has said that it has no room comes behind all that have not, with all others who have.
     const bool last = where.said_full && !where.has_room();

@@ -58,10 +58,6 @@ public:
     /// \param due     when its queues are to be looked at again.
     void found_all(bool claimed, std::span<const store::queue_due> due);
 
-    /// A task of this queue was claimed without having been looked for, and its lease lasts until
-    /// then: this process looks by then, and others do.
-    void holds(std::string_view queue, timestamp until);
-
     /// It has no room, and the instant of `wake_at` has come: others should look.
     void pass_due();
 

@@ -174,8 +174,8 @@ std::optional<wake_hub::time_point> wake_hub::next_notification() const
 std::optional<std::string> wake_hub::take_payload()
 {
     store::announcement goes = says_.take();
-    if (goes.empty() && goes.passed.empty() && goes.joined.empty() && goes.left.empty()) {
-        says_.pending().served = std::move(goes.served);
+    if (goes.empty() && goes.served.empty() && goes.passed.empty() && goes.joined.empty() &&
+        goes.left.empty()) {
         says_.pending().free = std::move(goes.free);
         return std::nullopt;
     }

@@ -110,7 +110,7 @@ void write_holders(json::object& out, const std::vector<announced_queue>& queues
 void read_holders(const json::object& from, std::vector<announced_queue>& queues)
 {
     const json::value* const found = from.if_contains("h");
-    if (!found) return;
+    if (!found || found->is_null()) return;
     for (announced_queue& each : queues) read(found->as_object(), each.queue, each.holders);
 }
 

@@ -403,9 +403,13 @@ announcement workflow_batch::announce(batch_items items) const
         }
         if (!each.cancelled_activities.empty()) what.withdrawn.push_back(each.instance);
         if (each.next_timer) what.add_workflow_queue(each.queue, each.next_timer);
-        for (std::size_t place = 0; place < each.activities.size(); ++place)
+        for (std::size_t place = 0; place < each.activities.size(); ++place) {
+            const std::string& queue = each.queue_of(each.activities[place]);
             if (!std::ranges::binary_search(each.eager, place))
-                what.add_activity_queue(each.queue_of(each.activities[place]));
+                what.add_activity_queue(queue);
+            else if (core_.clock.known()) // when its lease ends
+                what.add_activity_queue(queue, core_.clock.now() + each.lease);
+        }
     }
     return what;
 }

@@ -54,7 +54,7 @@ public:
     {
         while (!stopping_) {
             wake_.clear(); // before looking: a wake-up in between is kept
-            const std::size_t free = room();
+            const std::size_t free = std::min(room(), most_per_claim);
             if (free == 0) {
                 co_await wait_for_room();
                 continue;
@@ -130,10 +130,10 @@ public:
         return beside;
     }
 
-    /// Such a task was claimed, until then.
-    void holds(std::string_view queue, timestamp until)
+    /// Such tasks have taken slots.
+    void taken()
     {
-        if (place_) place_->holds(queue, until);
+        if (room() == 0) wake_.raise(); // it says so to others
     }
 
 private:
@@ -141,7 +141,7 @@ private:
 
     std::size_t room() const noexcept
     {
-        std::size_t room = most_per_claim;
+        std::size_t room = bounds_.front()->free();
         for (const auto& each : bounds_) room = std::min(room, each->free());
         return room;
     }

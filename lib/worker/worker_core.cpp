@@ -397,16 +397,16 @@ worker_core::seats worker_core::claim_eagerly(store::workflow_completion& comple
         completion.eager.push_back(place);
         kept.emplace(each.operation, take_seat(each.name));
     }
-    if (!kept.empty()) completion.eager_token = store::draw_token();
+    if (kept.empty()) return kept;
+    completion.eager_token = store::draw_token();
+    activity_poller_->taken();
     return kept;
 }
 
 void worker_core::start(store::workflow_completed& committed, seats kept, time_point asked)
 {
-    for (store::activity_task& task : committed.claimed) {
-        if (activity_poller_) activity_poller_->holds(task.queue, committed.now + options_.lease());
+    for (store::activity_task& task : committed.claimed)
         start(std::move(task), std::move(kept.at(task.operation)), asked);
-    }
 }
 
 void worker_core::spawn_task(asio::awaitable<void> task, std::string_view when_failed)

@@ -116,41 +116,34 @@ TEST_CASE("a row that somebody has locked is left to whoever looks again, and to
     CHECK(one.flag.due <= all.now + 20ms);
 }
 
-TEST_CASE(
-    "a lease that was taken without looking is looked for when it ends, and told once until then")
+TEST_CASE("the ends of leases that come with commits are told and looked for once in their time")
 {
     fleet all{2};
     auto& one = *all.processes[0];
     auto& other = *all.processes[1];
     const auto due_at = [&](timestamp there) { return one.hub.clock().to_steady(there); };
     const int before = all.notifications;
-    one.place->holds("us", start_there + 1s); // not its queue
-    all.settle();
-    CHECK(all.notifications == before);
-    one.place->holds("eu", start_there + 10s);
-    for (int i = 1; i <= 100; ++i) one.place->holds("eu", start_there + 10s + i * 1ms);
-    all.settle();
+    for (int i = 0; i <= 100; ++i) {
+        store::announcement what;
+        what.since = start_there;
+        what.add_workflow_queue("eu", start_there + 10s + i * 1ms);
+        const auto rider = one.hub.lead(what);
+        if (rider) all.say(rider->payload);
+        one.hub.committed(what, rider ? std::optional{rider->id} : std::nullopt);
+        all.settle();
+    }
     CHECK(all.notifications == before + 1);
-    CHECK(std::min(one.flag.due, other.flag.due) == due_at(start_there + 10s));
-    CHECK(std::max(one.flag.due, other.flag.due) == due_at(start_there + 10s) + 20ms);
+    const auto order = all.in_order();
+    CHECK(order[0]->flag.due == due_at(start_there + 10s));
+    CHECK(order[1]->flag.due == due_at(start_there + 10s) + 20ms);
 
-    // It looks once, and then for the lease that ends first of those that are left.
+    // Who looks then says which ends first of those that are left.
     all.now = due_at(start_there + 10s) + 20ms;
-    one.place->look();
+    for (auto* const each : order) each->place->look();
     const std::vector<store::queue_due> due{{"eu", start_there + 14s}};
     one.place->seen(due, start_there + 10s + 20ms);
     one.place->found_all(false, due);
     all.settle();
     CHECK(one.flag.due >= due_at(start_there + 14s));
-}
-
-TEST_CASE("a lease of a process alone is looked for by it, and told to nobody")
-{
-    fleet all{1};
-    auto& one = *all.processes[0];
-    const int before = all.notifications;
-    one.place->holds("eu", start_there + 10s);
-    all.settle();
-    CHECK(all.notifications == before);
-    CHECK(one.flag.due == one.hub.clock().to_steady(start_there + 10s));
+    CHECK(std::min(one.flag.due, other.flag.due) == due_at(start_there + 14s));
 }

@@ -85,6 +85,20 @@ TEST_CASE("what came while one looked is not taken for served")
     CHECK(said->served[0].ids == std::vector{store::announcement_id{1}});
 }
 
+TEST_CASE(
+    "what was found is told to those who would look for it, even if nothing else is to be said")
+{
+    fleet all{2};
+    all.say(work_of("a client", 1));
+    const auto order = all.in_order();
+    REQUIRE(order[1]->flag.due == all.now + 20ms);
+    order[0]->place->look();
+    order[0]->place->found_all(true, {});
+    all.settle();
+    CHECK(all.now < start + 20ms);
+    CHECK(order[1]->flag.due == time_point::max());
+}
+
 TEST_CASE("what its sender looks for at once others look for later")
 {
     fleet all{3};
@@ -137,10 +151,34 @@ TEST_CASE("whoever holds the live coroutine looks first, as long as he is there 
     all.say(rider->payload);
     one.hub.committed(work_for(1), rider->id);
     CHECK(other.flag.due <= all.now);
-    CHECK(one.flag.due == all.now + 20ms);
+    CHECK(one.flag.due >= all.now + 20ms);
     one.place->look();
     one.hub.committed(work_for(0), std::nullopt);
     CHECK(one.flag.due <= all.now);
+
+    // The next one waits for a holder who has committed it himself as for any other, ...
+    for (const auto& each : all.processes) each->place->look();
+    store::announcement own = work_for(0);
+    own.from = "process 0";
+    own.id = store::announcement_id{31};
+    own.sender_looks = true;
+    for (const auto& each : all.processes)
+        if (each.get() != &one) each->hub.notified(store::encode(own));
+    one.flag.due = all.now; // it looks itself
+    CHECK(all.in_order()[1]->flag.due == all.now + 20ms);
+    // ... and if the holder is dead the one who has committed it has his place among the others.
+    for (std::uint32_t id = 40; id != 60; ++id) {
+        for (const auto& each : all.processes) each->place->look();
+        store::announcement from_one = work_for(1);
+        one.hub.committed(from_one, store::announcement_id{id});
+        from_one.from = "process 0";
+        from_one.id = store::announcement_id{id};
+        all.say(store::encode(from_one));
+        const auto order = all.in_order();
+        CHECK(order[0] == &other);
+        CHECK(order[1]->flag.due == all.now + 20ms);
+        CHECK(order[2]->flag.due == all.now + 80ms);
+    }
 
     // One without room lets another look, and is not waited for again.
     other.place->look();

@@ -88,6 +88,9 @@ public:
     void notify(const std::string& payload);
     void look_who_has_room();
 
+    /// Who is said to have the live coroutine, alive or not; often nobody.
+    std::optional<member_id> some_holder();
+
     /// The queue's earliest row from the mark on.
     std::optional<timestamp> earliest(timestamp mark = timestamp::min()) const
     {
@@ -174,14 +177,14 @@ public:
         wake();
     }
 
-    /// Commits a task of its own.
+    /// Commits a task of its own, for somebody to look for first.
     void commit(time_point visible_at)
     {
         store::announcement what;
         std::optional<timestamp> due;
         if (visible_at > world_.now) due = world_.there(visible_at);
         what.since = world_.there(world_.now);
-        what.add_workflow_queue("eu", due);
+        what.add_workflow_queue("eu", due, world_.some_holder());
         const auto rider = hub_.lead(what);
         world_.in(world_.between(50us, 1ms), [this, what, rider, visible_at] {
             if (!alive_) return; // before the commit reached the server
@@ -190,6 +193,30 @@ public:
                 if (alive_) hub_.committed(what, rider ? std::optional{rider->id} : std::nullopt);
             });
         });
+    }
+
+    /// Commits a task that it has claimed already, if it has room.
+    void commit_eagerly()
+    {
+        if (used_ + asked_for_ >= slots_) return commit(world_.now);
+        ++used_;
+        store::announcement what;
+        what.since = world_.there(world_.now);
+        what.add_workflow_queue("eu", world_.there(world_.now + lease));
+        const auto rider = hub_.lead(what);
+        world_.in(world_.between(50us, 1ms), [this, what, rider] {
+            if (!alive_) return; // before the commit reached the server
+            world_.commit(world_.now + lease, rider ? std::optional{rider->payload} : std::nullopt);
+            world::task* const held = world_.tasks.back().get();
+            held->holder = this;
+            held->held_since = world_.now;
+            world_.in(world_.between(20us, 200us), [this, what, rider, held] {
+                if (!alive_) return;
+                hub_.committed(what, rider ? std::optional{rider->id} : std::nullopt);
+                world_.in(world_.between(100us, 150ms), [this, held] { finish(held); });
+            });
+        });
+        if (parked_ && used_ == slots_) look(); // it says so
     }
 
     void look()
@@ -204,6 +231,7 @@ public:
             deadline_ = never;
             return wake();
         }
+        asked_for_ = slots_ - used_;
         place_->room(true);
         place_->look();
         timestamp mark = timestamp::min();
@@ -226,7 +254,7 @@ private:
 
     void claim(timestamp mark)
     {
-        const std::size_t free = slots_ - used_;
+        const std::size_t free = asked_for_;
         std::vector<world::task*> due;
         for (const auto& each : world_.tasks)
             if (each->visible_at <= world_.now && world_.there(each->visible_at) >= mark)
@@ -256,6 +284,7 @@ private:
         std::size_t free)
     {
         hub_.clock().observe(then, world_.now);
+        asked_for_ = 0;
         used_ += got.size();
         for (world::task* const each : got)
             world_.in(world_.between(100us, world_.once_in(10) ? 150ms : 5ms), [this, each] {
@@ -323,6 +352,7 @@ private:
     wake_hub hub_;
     std::unique_ptr<lookout> place_;
     std::size_t used_ = 0;
+    std::size_t asked_for_ = 0;
     bool alive_ = true;
     bool listens_ = false;
     bool parked_ = false;
@@ -354,6 +384,14 @@ inline void world::notify(const std::string& payload)
 {
     for (const auto& each : processes)
         if (each->listens()) each->hear(payload);
+}
+
+inline std::optional<member_id> world::some_holder()
+{
+    if (once_in(2)) return std::nullopt;
+    const std::size_t which =
+        std::uniform_int_distribution<std::size_t>{0, processes.size() - 1}(random_);
+    return member_of(processes[which]->name());
 }
 
 inline void world::look_who_has_room()
@@ -396,14 +434,16 @@ inline void play(world& all, faults what)
         const bool crowd = all.once_in(8);
         for (int k = crowd ? std::uniform_int_distribution{2, 20}(random) : 1; k > 0; --k) {
             const time_point visible = all.once_in(3) ? all.now + all.between(1ms, 300ms) : all.now;
-            if (all.once_in(2)) {
+            if (all.once_in(3)) {
+                some().commit_eagerly();
+            } else if (all.once_in(2)) {
                 some().commit(visible);
             } else { // by somebody else, with a trigger
                 store::announcement outside;
                 outside.since = timestamp::min();
                 std::optional<timestamp> due;
                 if (visible > all.now) due = all.there(visible);
-                outside.add_workflow_queue("eu", due);
+                outside.add_workflow_queue("eu", due, all.some_holder());
                 all.commit(visible, store::encode(outside));
             }
         }

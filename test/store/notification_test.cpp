@@ -112,8 +112,8 @@ TEST_CASE("what a commit made claimable is announced behind it, here and to the 
     CHECK(heard[0].workflow_queues.empty());
 }
 
-TEST_CASE("what nobody need look for is not announced: activities that were claimed as they were "
-          "scheduled")
+TEST_CASE(
+    "of activities that were claimed as they were scheduled the end of their lease is announced")
 {
     const installation on;
     workbench bench{on};
@@ -124,8 +124,15 @@ TEST_CASE("what nobody need look for is not announced: activities that were clai
     done.eager_token = draw_token();
     listening.heard();
     bench.complete(done);
-    CHECK(listening.heard().empty());
-    CHECK(bench.announcements.confirmed.back().activity_queues.empty());
+    const auto heard = listening.heard();
+    REQUIRE(heard.size() == 1);
+    REQUIRE(heard[0].activity_queues.size() == 1);
+    const auto due = heard[0].activity_queues[0].due;
+    REQUIRE(due);
+    const auto ends = bench.value<timestamp>("select min(visible_at) from {schema}.activity_tasks");
+    CHECK(*due <= ends); // early rather than late
+    CHECK(*due > ends - 5s);
+    CHECK(bench.announcements.confirmed.back().activity_queues.at(0).due);
 }
 
 TEST_CASE("who completed an instance's last task is named to look first for what arrives")

@@ -134,7 +134,8 @@ TEST_CASE("activities that the workflow's own worker can run are claimed as they
         here.start_all();
         CHECK(here.result_of(walk(10)) == 45);
         CHECK(noted.count(true) + noted.count(false) == 10);
-        CHECK(noted.count(true) >= 5); // not while its slots are promised to a claim under way
+        // Not while its slots are promised to a claim under way, and who polls often has one.
+        CHECK(noted.count(true) >= (how == setting::polling ? 1 : 5));
         here.stop();
     }
 }

@@ -43,6 +43,7 @@ struct workflow_completion
     /// Places in `activities`, ascending, of those that the reporter runs itself, at once (eager
     /// dispatch): they are inserted claimed, under `eager_token` and for `lease`, and nobody is told of
     /// them.
+    /// Not looked at when the run has ended: nobody waits for any activity then.
     std::vector<std::size_t> eager;
     claim_token eager_token{};
     /// Operations of activities, scheduled earlier, that are no longer wanted: those that nobody

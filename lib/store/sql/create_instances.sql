@@ -1,7 +1,8 @@
 -- Creates instances, each with the first event of its history and a task; of several with one id the first of
 -- the batch that does not repeat an earlier start. New rows are made in the order of their ids, so that two batches
 -- wait for each other in one order. Returns which were created, by their positions; what stood in the way of the
--- others, an active instance or an earlier start with the key, is found by look_up_created. $1 ids, $2 workflows, $3 queues, $4 arguments, $5 metadata, $6 start keys.
+-- others, an active instance or an earlier start with the key, is found by look_up_created. $1 ids, $2 workflows,
+-- $3 queues, $4 arguments, $5 metadata, $6 start keys.
 with request as (
     select distinct on (id) *
     from unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::bytea[], $6::uuid[])

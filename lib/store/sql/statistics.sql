@@ -1,5 +1,6 @@
--- How many instances are active, counted in an index that holds no others, by the condition of that index; and the tasks of each queue, from
--- tables that hold nothing finished. One row at least; its queue is null when there are no tasks.
+-- How many instances are active, counted in an index that holds no others, by the condition of that index; and the
+-- tasks of each queue, from tables that hold nothing finished. One row at least; its queue is null when there are no
+-- tasks.
 with active as (
     select count(*) as instances
     from {schema}.instances

@@ -1,7 +1,6 @@
 -- What workflow tasks came to. $1 instances, $2 tokens, $3 runs and $4 history lengths from now on, $5 bytes
--- added to the history, $6 numbers of consumed events, $7 states, $8 workflows of runs that begin, $9 who keeps their live
--- coroutines. State 3 is stored as
--- 2 and a mark: to earlier versions a cancelled instance has failed.
+-- added to the history, $6 numbers of consumed events, $7 states, $8 workflows of runs that begin, $9 who keeps their
+-- live coroutines. State 3 is stored as 2 and a mark: to earlier versions a cancelled instance has failed.
 update {schema}.instances as instance
 set last_token = report.token,
     run = report.run,
