@@ -6,6 +6,27 @@
 using namespace perdure;
 using namespace perdure::store;
 
+namespace {
+
+/// That it is the first attempt of instance "one"'s operation, as the completion scheduled it.
+void check_claimed(
+    const activity_task& task, const workflow_completion& done, instance_key key,
+    std::int32_t operation)
+{
+    CHECK(task.instance == key);
+    CHECK(task.instance_id == "one");
+    CHECK(task.workflow_queue == "workflows");
+    CHECK(task.queue == "gpu");
+    CHECK(task.name == "a");
+    CHECK(task.run == 1);
+    CHECK(task.operation == operation);
+    CHECK(task.attempt == 1);
+    CHECK(task.arguments == text("[7]"));
+    CHECK(task.options == done.activities.at(static_cast<std::size_t>(operation - 1)).options);
+}
+
+} // namespace
+
 TEST_CASE("a result that nobody looked at before the instance finished goes with it")
 {
     const installation on;
@@ -40,16 +61,7 @@ TEST_CASE("an activity is claimable on its own queue only")
     const auto tasks = bench.claim_activities("gpu");
     REQUIRE(tasks.size() == 1);
     const activity_task& task = tasks[0];
-    CHECK(task.instance == key);
-    CHECK(task.instance_id == "one");
-    CHECK(task.workflow_queue == "workflows");
-    CHECK(task.queue == "gpu");
-    CHECK(task.name == "a");
-    CHECK(task.run == 1);
-    CHECK(task.operation == 1);
-    CHECK(task.attempt == 1);
-    CHECK(task.arguments == text("[7]"));
-    CHECK(task.options == done.activities[0].options);
+    check_claimed(task, done, key, 1);
     CHECK(bench.claim_activities("gpu").empty());
 }
 
@@ -66,16 +78,7 @@ TEST_CASE("an activity can be claimed as it is scheduled, and is a claim like an
     const workflow_completed outcome = bench.complete(done);
     REQUIRE(outcome.claimed.size() == 2);
     const activity_task& task = outcome.claimed[1];
-    CHECK(task.instance == key);
-    CHECK(task.instance_id == "one");
-    CHECK(task.workflow_queue == "workflows");
-    CHECK(task.queue == "gpu");
-    CHECK(task.name == "a");
-    CHECK(task.run == 1);
-    CHECK(task.operation == 3);
-    CHECK(task.attempt == 1);
-    CHECK(task.arguments == text("[7]"));
-    CHECK(task.options == done.activities[2].options);
+    check_claimed(task, done, key, 3);
     CHECK(task.token == done.eager_token);
 
     const auto others = bench.claim_activities("gpu");
