@@ -122,18 +122,22 @@ TEST_CASE(
         if (!hears) network.mute();
         const std::size_t proofs = network.proofs();
         pg::connection_options direct{test_dsn()};
+        const auto said = [&] { return worker.logged("a NOTIFY to the own session"); };
         worker.run([&]() -> asio::awaitable<void> {
             // Long due, and nobody was told: what the engine does is not announced by triggers.
             auto somebody = co_await pg::connection::connect(std::move(direct));
             co_await somebody.execute_script("set perdure.engine = on");
-            co_await somebody.execute_script(
-                "select " + pg::quote_identifier(on.schema()) +
-                ".start('spell', id => 'word'); update " + pg::quote_identifier(on.schema()) +
-                ".workflow_tasks set visible_at = visible_at - interval '1 minute'");
-            co_await wait_for_history(worker.client().get(spell, "word"), 2);
+            // Again, if its poller happened to look just then.
+            for (int i = 0; !said() && network.proofs() == proofs; ++i) {
+                const std::string id = "word " + std::to_string(i);
+                co_await somebody.execute_script(
+                    "select " + pg::quote_identifier(on.schema()) + ".start('spell', id => '" + id +
+                    "'); update " + pg::quote_identifier(on.schema()) +
+                    ".workflow_tasks set visible_at = visible_at - interval '1 minute'");
+                co_await wait_for_history(worker.client().get(spell, id), 2);
+                co_await pause(100ms);
+            }
         });
-        const auto said = [&] { return worker.logged("a NOTIFY to the own session"); };
-        worker.run([&] { return wait_until([&] { return said() || network.proofs() > proofs; }); });
         worker.run([] { return pause(600ms); }); // twice as long as it waits for itself
         CHECK(said() == !hears);
     }
