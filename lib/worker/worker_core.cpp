@@ -405,8 +405,10 @@ worker_core::seats worker_core::claim_eagerly(store::workflow_completion& comple
 
 void worker_core::start(store::workflow_completed& committed, seats kept, time_point asked)
 {
-    for (store::activity_task& task : committed.claimed)
-        start(std::move(task), std::move(kept.at(task.operation)), asked);
+    for (store::activity_task& task : committed.claimed) {
+        seat its_own = std::move(kept.at(task.operation));
+        start(std::move(task), std::move(its_own), asked);
+    }
 }
 
 void worker_core::spawn_task(asio::awaitable<void> task, std::string_view when_failed)

@@ -99,10 +99,11 @@ private:
 };
 
 /// A session that hears announcements from here on.
-asio::awaitable<pg::connection> listen_to(const installation& on)
+asio::awaitable<pg::connection> listen_to(std::string schema)
 {
-    pg::connection ear = co_await pg::connection::connect(pg::connection_options{test_dsn()});
-    const pg::statement listen{"listen " + pg::quote_identifier(on.schema())};
+    pg::connection_options options{test_dsn()};
+    pg::connection ear = co_await pg::connection::connect(std::move(options));
+    const pg::statement listen{"listen " + pg::quote_identifier(schema)};
     co_await ear.execute(listen);
     co_return ear;
 }
@@ -264,7 +265,7 @@ TEST_CASE("an activity whose worker died after claiming it so is taken over when
     takes_over.implement(walk, run_walk);
     takes_over.implement(step, do_step);
     second.run([&]() -> asio::awaitable<void> {
-        pg::connection ear = co_await listen_to(on);
+        pg::connection ear = co_await listen_to(on.schema());
         second.start_all();
         co_await hear(ear, [](const auto& what) {
             return std::ranges::find(what.joined, "a:default") != what.joined.end();
@@ -274,7 +275,7 @@ TEST_CASE("an activity whose worker died after claiming it so is taken over when
     ledger noted{on};
     dying = true;
     first.run([&]() -> asio::awaitable<void> {
-        pg::connection ear = co_await listen_to(on);
+        pg::connection ear = co_await listen_to(on.schema());
         co_await first.client().start(walk(1).id("one"));
         co_await hear(ear, [](const auto& what) { // when the lease ends
             return !what.activity_queues.empty() && what.activity_queues[0].due;
