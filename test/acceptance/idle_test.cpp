@@ -7,6 +7,9 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
+#include <utility>
+
 namespace asio = boost::asio;
 using namespace perdure;
 using namespace perdure::test;
@@ -33,9 +36,9 @@ const pg::statement& counters()
     return text;
 }
 
-asio::awaitable<pg::connection> connect()
+asio::awaitable<pg::connection> connect(std::string dsn)
 {
-    pg::connection_options options{test_dsn()};
+    pg::connection_options options{std::move(dsn)};
     pg::connection session = co_await pg::connection::connect(std::move(options));
     co_return session;
 }
@@ -44,17 +47,21 @@ asio::awaitable<pg::connection> connect()
 
 TEST_CASE("an idle worker sends at most one statement in ten seconds and uses no transaction id")
 {
-    const installation on;
+    // An autovacuum takes transaction ids of its own.
+    dev::server own{dev::server_options{}
+                        .setting("autovacuum", "off")
+                        .setting("shared_preload_libraries", "pg_stat_statements")};
+    const installation on{setting::cached, own.dsn()};
     const std::string role = on.schema() + "_worker";
     const auto prepare = [&]() -> asio::awaitable<void> {
-        pg::connection session = co_await connect();
+        pg::connection session = co_await connect(own.dsn());
         co_await session.execute_script(
             "create extension if not exists pg_stat_statements; create role " + role +
             " superuser login");
     };
     run(prepare);
 
-    process here{on, test_dsn() + " user=" + role};
+    process here{on, own.dsn() + " user=" + role};
     worker& runs = here.add_worker(on.workers().lease(1s));
     runs.implement(sleep_on, run_sleep_on);
     runs.implement(doze, [](activity_context) {});
@@ -68,7 +75,7 @@ TEST_CASE("an idle worker sends at most one statement in ten seconds and uses no
             REQUIRE(std::chrono::steady_clock::now() < end);
             co_await pause(1ms);
         }
-        pg::connection session = co_await connect();
+        pg::connection session = co_await connect(own.dsn());
         co_await pause(
             1500ms); // a poller looks once more when the lease of its last claim would end
         const pg::result before = co_await session.execute(counters(), role);
