@@ -83,13 +83,12 @@ private:
 
     void forget_until(state& topic, std::optional<timestamp> earliest);
     void tell(state& topic, timestamp due);
+    void lower(const state& topic, timestamp to);
 
     lookout(lookouts& of, wakeable& flag) : of_{&of}, flag_{&flag} {}
 
     lookouts* of_;
     wakeable* flag_;
-    void lower(const state& topic, timestamp to);
-
     std::vector<state*> topics_;
     std::vector<low_water_mark> marks_; // of each topic
     std::vector<sought> looking_for_;   // what was announced before it looked

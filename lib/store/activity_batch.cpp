@@ -158,10 +158,8 @@ announcement activity_batch::announce(batch_items items) const
         const activity_completion& each = completions_[item];
         if (is_result(each))
             what.add_workflow_queue(each.workflow_queue, std::nullopt, each.holder);
-        else if (each.delay.count() > 0 && core_.clock.known())
-            what.add_activity_queue(each.queue, core_.clock.now() + each.delay);
         else
-            what.add_activity_queue(each.queue);
+            what.add_activity_queue(each.queue, due_after(each.delay));
     }
     return what;
 }

@@ -9,8 +9,10 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -71,12 +73,22 @@ protected:
         return what;
     }
 
+    /// When something may be claimed that is to wait for so long, the same however often it is asked:
+    /// an announcement must say the same to this process and to others, who rank by it. Early rather
+    /// than late. Nothing: at once, or the database's clock is not known.
+    std::optional<timestamp> due_after(std::chrono::milliseconds wait) const
+    {
+        if (!begun_ || wait.count() <= 0) return std::nullopt;
+        return *begun_ + wait;
+    }
+
     store_core& core_;
     /// Under which number the last `build` tells others of its commit, if it does.
     std::optional<announcement_id> told_as_;
 
 private:
-    timestamp since_; // none of its transactions began earlier
+    timestamp since_;                // none of its transactions began earlier
+    std::optional<timestamp> begun_; // by the database's clock
 };
 
 /// Hears how a batch gets on.

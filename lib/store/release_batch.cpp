@@ -90,10 +90,7 @@ announcement release_batch::announce(batch_items items) const
     announcement what = news();
     for (const std::size_t item : items) {
         const workflow_release& each = releases_[item];
-        if (each.delay.count() > 0 && core_.clock.known())
-            what.add_workflow_queue(each.queue, core_.clock.now() + each.delay);
-        else
-            what.add_workflow_queue(each.queue);
+        what.add_workflow_queue(each.queue, due_after(each.delay));
     }
     return what;
 }

@@ -45,7 +45,9 @@ void report(
 } // namespace
 
 batch_operation::batch_operation(store_core& core) : core_{core}, since_{core.clock.surely_passed()}
-{}
+{
+    if (core.clock.known()) begun_ = core.clock.now();
+}
 
 batch_operation::~batch_operation() = default;
 

@@ -292,7 +292,6 @@ void workflow_batch::read_claimed(batch_items items, const pg::result& rows)
         ids[{instance, operation}] = id;
     for (const std::size_t item : items) {
         workflow_completion& completion = completions_[item];
-        if (completion.finish) continue;
         for (const std::size_t place : completion.eager) {
             scheduled_activity& scheduled = completion.activities[place];
             const auto id = ids.find({completion.instance, scheduled.operation});
@@ -407,8 +406,8 @@ announcement workflow_batch::announce(batch_items items) const
             const std::string& queue = each.queue_of(each.activities[place]);
             if (!std::ranges::binary_search(each.eager, place))
                 what.add_activity_queue(queue);
-            else if (core_.clock.known()) // when its lease ends
-                what.add_activity_queue(queue, core_.clock.now() + each.lease);
+            else if (const auto lease_ends = due_after(each.lease))
+                what.add_activity_queue(queue, lease_ends);
         }
     }
     return what;

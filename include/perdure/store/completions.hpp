@@ -41,9 +41,8 @@ struct workflow_completion
     std::vector<event> events;          ///< to append
     std::vector<scheduled_activity> activities;
     /// Places in `activities`, ascending, of those that the reporter runs itself, at once (eager
-    /// dispatch): they are inserted claimed, under `eager_token` and for `lease`, and nobody is told of
-    /// them.
-    /// Not looked at when the run has ended: nobody waits for any activity then.
+    /// dispatch): they are inserted claimed, under `eager_token` and for `lease`, and others are told
+    /// only when that ends. Of no account when the run has ended: no activity is inserted then.
     std::vector<std::size_t> eager;
     claim_token eager_token{};
     /// Operations of activities, scheduled earlier, that are no longer wanted: those that nobody
