@@ -207,6 +207,16 @@ void engine_core::start_listener()
             const auto self = current();
             if (self && !self->shut_down_) self->heed(store::read_safety(rows));
         });
+    listener_->on_safety_refused([current](const pg::error& cause) {
+        const auto self = current();
+        if (!self) return;
+        self->log(
+            log_level::warning,
+            "the safety poll was refused: everybody looks instead, and who else listens is not "
+            "known",
+            {{"cause", cause.what()}});
+        self->hub_.wake_everybody();
+    });
     auto listener = listener_; // lives as long as its loop
     asio::co_spawn(executor_, listener->run(), [listener, current](std::exception_ptr failure) {
         const auto self = current();

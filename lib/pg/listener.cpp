@@ -121,6 +121,7 @@ public:
         return pipeline::item{statement{"select 1"}, {}};
     };
     std::function<void(const result&)> on_safety = [](const result&) {};
+    std::function<void(const error&)> on_safety_refused = [](const error&) {};
     bool up = false;
 
 private:
@@ -310,8 +311,16 @@ asio::awaitable<void> listener::state::drain(connection& session)
         if (clock::now() < safety_at && !look_now_) continue;
         look_now_ = false; // before asking: who wants to know meanwhile, wants to know again
         pipeline::item asked = safety();
-        const result rows = co_await answer(session, std::move(asked));
-        on_safety(rows);
+        std::optional<error> refused;
+        try {
+            const result rows = co_await answer(session, std::move(asked));
+            on_safety(rows);
+        } catch (const error& failure) {
+            // Refused, but notifications go on arriving.
+            if (failure.sqlstate().empty() || !session.usable()) throw;
+            refused = failure;
+        }
+        if (refused) on_safety_refused(*refused);
         safety_at = next_safety();
     }
 }
@@ -425,6 +434,11 @@ void listener::on_safety(
 {
     state_->safety = std::move(next);
     state_->on_safety = std::move(handler);
+}
+
+void listener::on_safety_refused(std::function<void(const error&)> handler)
+{
+    state_->on_safety_refused = std::move(handler);
 }
 
 void listener::look()

@@ -56,6 +56,13 @@ struct log_line
     std::string text; // the message and its fields
 };
 
+/// Runs a script with `{schema}` in it, on a session of its own.
+inline boost::asio::awaitable<void> execute(std::string schema, std::string sql)
+{
+    pg::connection session = co_await pg::connection::connect(pg::connection_options{test_dsn()});
+    co_await session.execute_script(pg::substitute_schema(sql, schema));
+}
+
 /// A schema in the test server with the tables in it, dropped with the server.
 class installation
 {

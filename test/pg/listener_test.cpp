@@ -195,6 +195,25 @@ TEST_CASE("the safety statement runs on the listener's session again and again")
     });
 }
 
+TEST_CASE(
+    "a safety statement that the server refuses is reported, and notifications go on arriving")
+{
+    asio::io_context io{1};
+    recorder r{io, listen_to({unique_schema()}).liveness_interval(20ms)};
+    std::vector<std::string> refused;
+    r.listener.on_safety(pg::statement{"select 1 / 0"}, [](const pg::result&) {});
+    r.listener.on_safety_refused(
+        [&](const pg::error& cause) { refused.emplace_back(cause.sqlstate()); });
+    test::run(io, [&]() -> asio::awaitable<void> {
+        r.start();
+        co_await test::wait_until([&] { return refused.size() == 3; });
+        CHECK(refused[2] == "22012");
+        CHECK(r.gaps == 1);
+        CHECK(r.down.empty());
+        co_await stop(r);
+    });
+}
+
 TEST_CASE("a network that drops everything is noticed by the safety statement, and the listener "
           "reconnects")
 {

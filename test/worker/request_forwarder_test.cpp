@@ -1,7 +1,6 @@
 // How a worker comes to deliver requests, and what it does when it cannot.
 #include "acceptance/installation.hpp"
 
-#include <perdure/pg/identifier.hpp>
 #include <perdure/workflow/context.hpp>
 #include <perdure/workflow/definitions.hpp>
 #include <perdure/workflow/task.hpp>
@@ -21,13 +20,6 @@ namespace {
 constexpr workflow<"wait", void()> wait_for_word;
 constexpr signal<"word"> word;
 constexpr activity<"nothing", void()> nothing;
-
-/// Runs a script with `{schema}` in it.
-asio::awaitable<void> execute(std::string schema, std::string sql)
-{
-    pg::connection session = co_await pg::connection::connect(pg::connection_options{test_dsn()});
-    co_await session.execute_script(pg::substitute_schema(sql, schema));
-}
 
 void employ(process& where)
 {
@@ -164,5 +156,7 @@ TEST_CASE("a worker that may not read requests says so, and does its other work"
         co_await started.result();
     });
     here.run([&] { return wait_until([&] { return here.logged("cannot look for requests"); }); });
+    here.run([&] { return wait_until([&] { return here.logged("safety poll was refused"); }); });
+    CHECK_FALSE(here.logged("no notifications arrive"));
     CHECK(here.running() == 1);
 }

@@ -128,6 +128,10 @@ public:
     void on_safety(
         std::function<pipeline::item()> next, std::function<void(const result&)> handler);
 
+    /// Called when the server refuses the safety statement, with its words: to a role without the
+    /// right, say. Notifications go on arriving, and the statement is run again in its turn.
+    void on_safety_refused(std::function<void(const error&)> handler);
+
     /// Runs the safety statement now, or as soon as the listener is up.
     void look();
 
