@@ -67,7 +67,8 @@ lease_keeper::held lease_keeper::hold(
     kept.instance = task.instance;
     kept.token = task.token;
     kept.stop = std::move(stop);
-    kept.withdrawn = engine_->hub().watch(task.instance, wake_activities_);
+    kept.withdrawn = std::make_unique<withdrawal>(wake_activities_);
+    kept.watching = engine_->hub().watch(task.instance, *kept.withdrawn);
     return hold(task_kind::activity, task.id, std::move(kept), asked);
 }
 
@@ -116,11 +117,13 @@ asio::awaitable<void> lease_keeper::run(task_kind kind)
         co_await wake_of(kind).wait_until(next);
         if (stopping_) break;
         wake_of(kind).clear(); // before looking: what is cancelled meanwhile is looked for again
-        next = std::chrono::steady_clock::now() + interval;
+        const auto now = std::chrono::steady_clock::now();
+        const bool all = now >= next - interval / 4; // it is about time
+        if (all) next = now + interval;
         limit.expires_at(next);
         std::exception_ptr failure;
         const auto first =
-            co_await (extend(kind, failure) || limit.async_wait(asio::use_awaitable));
+            co_await (extend(kind, all, failure) || limit.async_wait(asio::use_awaitable));
         const bool answered = first.index() == 0;
         if (answered && !failure) continue;
         if (!answered)
@@ -131,7 +134,8 @@ asio::awaitable<void> lease_keeper::run(task_kind kind)
     }
 }
 
-asio::awaitable<void> lease_keeper::extend(task_kind kind, std::exception_ptr& failure)
+/// \param all else only those that may not be wanted any more.
+asio::awaitable<void> lease_keeper::extend(task_kind kind, bool all, std::exception_ptr& failure)
 {
     // What runs beside it must have suspended before this may end.
     co_await asio::post(engine_->executor(), asio::use_awaitable);
@@ -139,7 +143,7 @@ asio::awaitable<void> lease_keeper::extend(task_kind kind, std::exception_ptr& f
         if (kind == task_kind::workflow)
             co_await extend_workflows();
         else
-            co_await extend_activities();
+            co_await extend_activities(all);
     } catch (const pg::error&) {
         failure = std::current_exception();
     }
@@ -159,12 +163,14 @@ asio::awaitable<void> lease_keeper::extend_workflows()
             asked, outcomes[i]);
 }
 
-asio::awaitable<void> lease_keeper::extend_activities()
+asio::awaitable<void> lease_keeper::extend_activities(bool all)
 {
     std::vector<store::activity_lease> leases;
-    for (const auto& [row, kept] : activities_)
-        if (!kept.state->lost() && !kept.settling)
+    for (const auto& [row, kept] : activities_) {
+        const bool asked_about = kept.withdrawn->take();
+        if ((all || asked_about) && !kept.state->lost() && !kept.settling)
             leases.push_back({kept.instance, row, kept.token});
+    }
     if (leases.empty()) co_return;
     const time_point asked = std::chrono::steady_clock::now();
     const auto outcomes = co_await engine_->store().extend(leases, lease_);

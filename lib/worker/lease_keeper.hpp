@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 
 namespace perdure {
 
@@ -101,11 +102,31 @@ public:
 
     /// Extends the leases of one kind every 30 % of a lease, until stopped; the other kind's do not
     /// wait for it. What could not be extended, or not in that time, is tried again after a quarter
-    /// of it, on another connection if that one went silent.
+    /// of it, on another connection if that one went silent. Those of activities whose instance has
+    /// given up some are asked about at once.
     boost::asio::awaitable<void> run(task_kind kind);
     void stop();
 
 private:
+    /// Raised when an instance gives up activities.
+    class withdrawal final : public wakeable
+    {
+    public:
+        explicit withdrawal(wake_flag& keeper) : keeper_{keeper} {}
+
+        void raise() override
+        {
+            raised_ = true;
+            keeper_.raise();
+        }
+        void wake_at(time_point due) override { keeper_.wake_at(due); }
+        /// Whether it was raised since it was asked last.
+        bool take() noexcept { return std::exchange(raised_, false); }
+
+    private:
+        wake_flag& keeper_;
+        bool raised_ = false;
+    };
     struct entry
     {
         store::instance_key instance{};
@@ -113,7 +134,8 @@ private:
         std::shared_ptr<lease_state> state = std::make_shared<lease_state>();
         std::function<void(stop_reason)> stop;
         bool settling = false;
-        wake_hub::registration withdrawn; // hears when its instance gives up activities
+        std::unique_ptr<withdrawal> withdrawn; // of activities only
+        wake_hub::registration watching;       // raises it
     };
     using entries = std::map<std::int64_t, entry>;
 
@@ -128,9 +150,9 @@ private:
     }
     /// The entry of a lease that has not ended; the row may have been claimed again since.
     entry* find(const held& which) noexcept;
-    boost::asio::awaitable<void> extend(task_kind kind, std::exception_ptr& failure);
+    boost::asio::awaitable<void> extend(task_kind kind, bool all, std::exception_ptr& failure);
     boost::asio::awaitable<void> extend_workflows();
-    boost::asio::awaitable<void> extend_activities();
+    boost::asio::awaitable<void> extend_activities(bool all);
     void note(
         task_kind kind, std::int64_t row, store::claim_token token, time_point asked,
         store::extension outcome);

@@ -97,3 +97,37 @@ TEST_CASE("a lease survives connections that go silent")
     CHECK(outlived);
     CHECK(here.logged("the database does not answer"));
 }
+
+TEST_CASE("an activity that is given up has no other lease extended")
+{
+    constexpr workflow<"errand", void()> errand;
+    constexpr activity<"wait", void()> wait;
+    const installation on;
+    int begun = 0;
+    bool stopped = false;
+    process here{on, test_dsn(), patient(on)};
+    worker& runs = here.add_worker(on.workers().lease(10min));
+    runs.implement(errand, [wait](context ctx) -> task<void> { co_await ctx.run(wait()); });
+    runs.implement(wait, [&](activity_context) -> asio::awaitable<void> {
+        ++begun;
+        try {
+            co_await pause(1h);
+        } catch (const boost::system::system_error&) {
+            stopped = true;
+        }
+    });
+    here.start_all();
+    here.run([&]() -> asio::awaitable<void> {
+        const auto one = co_await here.client().start(errand());
+        co_await here.client().start(errand());
+        co_await wait_until([&] { return begun == 2; });
+        co_await execute(
+            on.schema(), "create table {schema}.seen as select id, visible_at from "
+                         "{schema}.activity_tasks");
+        co_await one.cancel();
+        co_await wait_until([&] { return stopped; });
+        co_await execute(
+            on.schema(), "do $$ begin assert 1 = (select count(*) from {schema}.seen join "
+                         "{schema}.activity_tasks using (id, visible_at)); end $$");
+    });
+}
