@@ -33,8 +33,18 @@ void wake_flag::wake_at(time_point due)
 
 asio::awaitable<void> wake_flag::wait_until(time_point deadline)
 {
+    return wait(deadline, true);
+}
+
+asio::awaitable<void> wake_flag::rest_until(time_point deadline)
+{
+    return wait(deadline, false);
+}
+
+asio::awaitable<void> wake_flag::wait(time_point deadline, bool heeds_due)
+{
     for (;;) {
-        const time_point until = std::min(deadline, due_);
+        const time_point until = heeds_due ? std::min(deadline, due_) : deadline;
         if (raised_ || std::chrono::steady_clock::now() >= until) co_return;
         timer_.expires_at(until);
         boost::system::error_code ignored; // a cancelled timer means: look again

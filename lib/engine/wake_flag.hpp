@@ -43,7 +43,13 @@ public:
     /// Cancellation ends the wait with `operation_aborted`.
     boost::asio::awaitable<void> wait_until(time_point deadline);
 
+    /// Waits until the flag is raised or until `deadline`, whatever `wake_at` said: for whoever could
+    /// not look. Cancellation as above.
+    boost::asio::awaitable<void> rest_until(time_point deadline);
+
 private:
+    boost::asio::awaitable<void> wait(time_point deadline, bool heeds_due);
+
     boost::asio::steady_timer timer_;
     bool raised_ = false;
     time_point due_ = time_point::max();

@@ -80,7 +80,8 @@ public:
             if (failure) {
                 if (engine_->is_shut_down()) std::rethrow_exception(failure);
                 engine_->database_failed("cannot claim tasks", failure);
-                co_await wake_.wait_until(std::chrono::steady_clock::now() + trouble_.next());
+                place_->room(false); // meanwhile others look
+                co_await wake_.rest_until(std::chrono::steady_clock::now() + trouble_.next());
                 continue;
             }
             trouble_.reset();

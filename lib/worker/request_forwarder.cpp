@@ -33,7 +33,8 @@ asio::awaitable<void> request_forwarder::run()
 {
     while (!stopping_) {
         wake_.clear(); // before looking: a wake-up in between is kept
-        co_await wake_.wait_until(std::exchange(rest_until_, time_point{}));
+        co_await wake_.rest_until(std::exchange(rest_until_, time_point{}));
+        place_->room(true);
         place_->look();
         bool more = false;
         std::exception_ptr failure;
@@ -45,7 +46,8 @@ asio::awaitable<void> request_forwarder::run()
         if (failure) {
             if (engine_->is_shut_down()) std::rethrow_exception(failure);
             engine_->database_failed("cannot look for requests", failure);
-            co_await wake_.wait_until(std::chrono::steady_clock::now() + trouble_.next());
+            place_->room(false); // meanwhile others look
+            co_await wake_.rest_until(std::chrono::steady_clock::now() + trouble_.next());
             continue;
         }
         if (more || stopping_) continue;

@@ -53,6 +53,25 @@ TEST_CASE("a raised flag wakes the one who waits")
     CHECK(woken);
 }
 
+TEST_CASE("who rests wakes when the flag is raised, not at an instant that was set for looking")
+{
+    asio::io_context io{1};
+    wake_flag flag{io.get_executor()};
+    flag.wake_at(std::chrono::steady_clock::now() - 1s);
+    bool woken = false;
+    asio::co_spawn(
+        io, flag.rest_until(never), [&woken](std::exception_ptr failure) { woken = !failure; });
+    io.poll();
+    flag.wake_at(std::chrono::steady_clock::now() - 2s);
+    io.restart();
+    io.poll();
+    CHECK_FALSE(woken);
+    flag.raise();
+    io.restart();
+    io.poll();
+    CHECK(woken);
+}
+
 TEST_CASE("clearing forgets earlier wake-ups")
 {
     asio::io_context io{1};
