@@ -31,7 +31,7 @@ void lookout::room(bool free)
 
 void lookout::look()
 {
-    const time_point now = of_->now_();
+    const time_point now = looked_ = of_->now_();
     looked_after_ = of_->additions_;
     for (low_water_mark& each : marks_) each.look();
     // Those for which a claim failed may have been served meanwhile.
@@ -77,23 +77,34 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
 {
     const auto served = std::exchange(looking_for_, {});
     for (const auto& [topic, what] : served) of_->say_served(*topic, what.id);
+    // Whoever comes before may be dead, and is not to be waited for again.
+    if (claimed && std::ranges::any_of(served, [this](const sought& each) {
+            return each.what.at <= looked_ && each.what.at >= each.what.since + patience_behind(1);
+        }))
+        of_->suspect();
     // What was found is worked on now: others need not look, and most often hear so along with what
     // comes of it.
     if (claimed && !of_->says_.pending().served.empty())
         of_->says_.urge(of_->now_() + patience_behind(1) / 2);
-    for (state* const topic : topics_) {
+    for (std::size_t i = 0; i < topics_.size(); ++i) {
+        state* const topic = topics_[i];
+        // Others no longer look at the instants that were served, and know nothing of the leases
+        // that were just taken.
+        if (claimed || std::ranges::any_of(
+                           served, [topic](const sought& each) { return each.topic == topic; }))
+            owes_news_[i] = true;
         const auto next = std::ranges::find(due, topic->which.queue, &store::queue_due::queue);
         if (next == due.end()) continue;
         forget_until(*topic, next->visible_at);
+        if (!next->visible_at) {
+            owes_news_[i] = false;
+            continue;
+        }
         // What was due when it looked, somebody holds: the poller looks again by itself.
-        if (!next->visible_at || *next->visible_at <= looked_at_) continue;
+        if (*next->visible_at <= looked_at_) continue;
         of_->expect(*topic, *next->visible_at, false);
-        // Others no longer look at the instants that were served, and know nothing of the leases
-        // that were just taken.
-        const bool news = claimed || std::ranges::any_of(served, [topic](const sought& each) {
-                              return each.topic == topic;
-                          });
-        if (news) tell(*topic, *next->visible_at);
+        if (owes_news_[i]) tell(*topic, *next->visible_at);
+        owes_news_[i] = false;
     }
 }
 

@@ -12,6 +12,9 @@ using time_point = std::chrono::steady_clock::time_point;
 /// How long somebody who had no room is asked last.
 constexpr std::chrono::seconds full_for{30};
 
+/// Between two looks at who is still there.
+constexpr std::chrono::seconds time_between_suspicions{1};
+
 /// An instant is announced by many, in other words: it has one number for all of them.
 store::announcement_id number_of(timestamp due) noexcept
 {
@@ -21,9 +24,7 @@ store::announcement_id number_of(timestamp due) noexcept
 
 time_point later(time_point from, std::chrono::steady_clock::duration wait) noexcept
 {
-    if (from == time_point::max() || wait == std::chrono::steady_clock::duration::max())
-        return time_point::max();
-    return from + wait;
+    return from == time_point::max() ? from : from + wait;
 }
 
 std::vector<store::announcement_id>& ids_of(
@@ -59,6 +60,7 @@ std::unique_ptr<lookout> lookouts::watch(
         place->topics_.push_back(&where);
     }
     place->marks_.resize(place->topics_.size());
+    place->owes_news_.resize(place->topics_.size());
     changed();
     return place;
 }
@@ -188,6 +190,8 @@ void lookouts::passed(const topic& what, member_id by, std::span<const store::an
         // How long those have had who come before, and may be dead, is not given them again.
         const auto known = std::ranges::find(where->waiting, id, &lookout::announced::id);
         const time_point since = known == where->waiting.end() ? now_() : known->since;
+        // Nor was heard, perhaps, how early its tasks are.
+        if (known == where->waiting.end()) lower_marks(*where, timestamp::min());
         hear(*where, id, before_us(*where, id, by), since);
     }
 }
@@ -211,6 +215,15 @@ void lookouts::left(const topic& what, member_id who)
     if (!where) return;
     std::erase(where->others, who);
     where->without_room.erase(who);
+}
+
+/// Reads who is present, unless that was read just now.
+void lookouts::suspect()
+{
+    const time_point now = now_();
+    if (now < suspected_ + time_between_suspicions) return;
+    suspected_ = now;
+    if (changed_) changed_();
 }
 
 void lookouts::present(const topic& what, std::vector<member_id> members)

@@ -91,9 +91,11 @@ private:
     wakeable* flag_;
     std::vector<state*> topics_;
     std::vector<low_water_mark> marks_; // of each topic
+    std::vector<bool> owes_news_;       // of each topic: others do not know what is due next
     std::vector<sought> looking_for_;   // what was announced before it looked
-    timestamp looked_at_{};             // by the database's clock
-    std::uint64_t looked_after_ = 0;    // what had become known when it looked
+    time_point looked_{};
+    timestamp looked_at_{};          // by the database's clock
+    std::uint64_t looked_after_ = 0; // what had become known when it looked
     bool room_ = true;
 };
 
@@ -118,7 +120,8 @@ public:
 
     /// The topics that somebody looks at.
     std::vector<topic> watched() const;
-    /// Called when `watched` has changed.
+    /// Called when `watched` has changed, or others may be gone without a word: to read who is
+    /// present.
     void on_change(std::function<void()> handler) { changed_ = std::move(handler); }
 
     /// Everybody looks once.
@@ -179,6 +182,7 @@ private:
     void schedule(state& where);
     void schedule(lookout& which);
     void changed();
+    void suspect();
 
     member_id self_;
     coalescer& says_;
@@ -186,6 +190,7 @@ private:
     std::function<time_point()> now_;
     std::function<void()> changed_;
     std::uint64_t additions_ = 0;
+    time_point suspected_{};
     std::map<topic, std::unique_ptr<state>> topics_;
 };
 

@@ -45,14 +45,12 @@ inline unsigned count_before(
     return before;
 }
 
-/// How long the one waits before whom so many come: 0, 20 ms, 80 ms, … Who would wait for longer
-/// than half a minute does not wait for it at all: the safety poll comes first.
+/// How long the one waits before whom so many come: 0, 20 ms, 80 ms, … 20 s, and no longer.
 inline std::chrono::steady_clock::duration patience_behind(unsigned before) noexcept
 {
-    constexpr unsigned last = 6;
+    constexpr unsigned longest = 6;
     if (before == 0) return {};
-    if (before > last) return std::chrono::steady_clock::duration::max();
-    return std::chrono::milliseconds{5} * (1 << (2 * before));
+    return std::chrono::milliseconds{5} * (1 << (2 * std::min(before, longest)));
 }
 
 } // namespace perdure

@@ -88,6 +88,10 @@ TEST_CASE("a claim begins behind what was there when it last looked, and before 
     CHECK(mark() == timestamp::min());
     one.place->look();
     anew();
+    one.hub.notified(R"({"p":{"w:eu":[77]},"s":"process 1"})"); // found there, never announced
+    CHECK(mark() == timestamp::min());
+    one.place->look();
+    anew();
     one.hub.set_path(notification_path::down); // what happens from here on is not heard of
     CHECK(mark() == timestamp::min());
     CHECK(other.place->marks(queues).at(0) == timestamp::min());
@@ -114,6 +118,53 @@ TEST_CASE("a row that somebody has locked is left to whoever looks again, and to
     all.now += 2ms;
     one.place->found_all(false, due);
     CHECK(one.flag.due <= all.now + 20ms);
+}
+
+TEST_CASE("the end of a lease is told also when another claim was in the way at first")
+{
+    fleet all{2};
+    auto& one = *all.processes[0];
+    auto& other = *all.processes[1];
+    one.place->look();
+    const std::vector<store::queue_due> held{{"eu", start_there - 1ms}};
+    one.place->seen(held, start_there);
+    one.place->found_all(true, held);
+    all.settle();
+    CHECK(other.flag.due == time_point::max());
+    one.place->look();
+    const std::vector<store::queue_due> due{{"eu", start_there + 10s}};
+    one.place->seen(due, start_there);
+    one.place->found_all(false, due);
+    all.settle();
+    CHECK(other.flag.due <= start + 10s + 20ms);
+}
+
+TEST_CASE("who finds something because those before him were silent reads who is present")
+{
+    int read = 0; // told of also when places end
+    fleet all{3};
+    for (const auto& each : all.processes) each->hub.pollers().on_change([&read] { ++read; });
+    const auto find = [&](std::size_t place, std::uint32_t id, std::chrono::milliseconds after) {
+        all.say(work_of("a client", id));
+        auto* const looks = all.in_order().at(place);
+        all.now += after;
+        looks->place->look();
+        looks->place->found_all(true, {});
+        all.now += 100ms;
+        for (const auto& each : all.processes) {
+            each->place->look();
+            each->place->found_all(false, {});
+        }
+    };
+    find(0, 1, 0ms);
+    CHECK(read == 0);
+    find(1, 2, 1ms); // it looked for another reason
+    CHECK(read == 0);
+    find(1, 3, 20ms);
+    CHECK(read == 1);
+    all.now += 1s;
+    find(2, 4, 80ms);
+    CHECK(read == 2);
 }
 
 TEST_CASE("the ends of leases that come with commits are told and looked for once in their time")

@@ -13,7 +13,7 @@
 using namespace perdure;
 using namespace perdure::test;
 
-TEST_CASE("one looks at once, the others each four times as late, the last ones not at all")
+TEST_CASE("one looks at once, the others each four times as late, and nobody never")
 {
     fleet all{9};
     all.say(work_of("a client", 1));

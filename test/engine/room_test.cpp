@@ -31,7 +31,7 @@ TEST_CASE("who has no room passes, until one has, and is asked last from then on
     CHECK(all.notifications < 20 + 20 + 5 + 5);
 }
 
-TEST_CASE("when nobody has room nobody passes for ever, and who gets room looks by itself")
+TEST_CASE("when nobody has room nobody passes for ever")
 {
     fleet all{3};
     for (const auto& each : all.processes) each->place->room(false);
