@@ -1,5 +1,5 @@
 // How often a process notifies: NOTIFY takes a lock of the whole cluster and wakes everybody who
-// listens, so what is to be said soon after a notification goes out together, a little later.
+// listens, so what is to be said soon after notifications goes out together, a little later.
 #pragma once
 
 #include <perdure/store/announcement.hpp>
@@ -19,6 +19,8 @@ class coalescer
 {
 public:
     using time_point = std::chrono::steady_clock::time_point;
+    /// One notification each, and at most one of them saved up: so a commit that is made up right
+    /// behind a notification takes its own along, and saves a round trip.
     static constexpr std::chrono::milliseconds interval{2};
 
     /// \param seed of the numbers that announcements get.
@@ -31,12 +33,12 @@ public:
     }
 
     /// Whether a notification may go out at once, along with a commit: not before what waits.
-    bool may_lead(time_point now) const noexcept
+    bool may_lead(time_point now) const noexcept { return now >= next_allowed_ && !is_urgent(now); }
+    /// It did, allowed or not.
+    void led(time_point now) noexcept
     {
-        return now >= last_ + interval && !is_urgent(now);
+        next_allowed_ = std::clamp(next_allowed_, now - interval, now) + interval;
     }
-    /// It did.
-    void led(time_point now) noexcept { last_ = now; }
 
     /// What goes out next; it has its number already. Whoever adds to it what others wait for calls
     /// `urge`.
@@ -52,14 +54,23 @@ public:
     /// Called when there is something to send, or sooner than before.
     void on_urge(std::function<void()> handler) { on_urge_ = std::move(handler); }
 
-    /// What waits goes out when something else is urged.
-    void wait() noexcept { wanted_.reset(); }
+    /// What waits stays until something else is urged, or until `release`.
+    void hold() noexcept
+    {
+        wanted_.reset();
+        held_ = true;
+    }
+    /// What is held goes out now.
+    void release(time_point now)
+    {
+        if (held_) urge(now);
+    }
 
     /// When the next notification is to be sent; nothing: there is nothing that anybody waits for.
     std::optional<time_point> next() const noexcept
     {
         if (!wanted_) return std::nullopt;
-        return std::max(*wanted_, last_ + interval);
+        return std::max(*wanted_, next_allowed_);
     }
 
     /// Whether somebody waits for it already.
@@ -69,6 +80,7 @@ public:
     store::announcement take()
     {
         wanted_.reset();
+        held_ = false;
         store::announcement taken = std::exchange(pending_, {});
         pending_.id = draw_id();
         return taken;
@@ -78,7 +90,8 @@ private:
     std::mt19937 random_;
     store::announcement pending_;
     std::optional<time_point> wanted_;
-    time_point last_{};
+    bool held_ = false;
+    time_point next_allowed_{};
     std::function<void()> on_urge_;
 };
 

@@ -107,6 +107,7 @@ std::optional<wake_hub::rider> wake_hub::lead(const store::announcement& what)
 
 void wake_hub::committed(const store::announcement& what, std::optional<store::announcement_id> led)
 {
+    says_.release(now_()); // the database answers
     const store::announcement_id id = led.value_or(*says_.pending().id);
     for_each_queue(what, [&](task_kind kind, const store::announced_queue& queue) {
         lookouts_.committed(kind, queue, what.since, id);
@@ -196,6 +197,7 @@ void wake_hub::not_sent()
 {
     says_.pending().add(sending_);
     sending_ = {};
+    says_.hold();
 }
 
 void wake_hub::notified(std::string_view payload)

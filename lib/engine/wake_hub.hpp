@@ -97,10 +97,10 @@ public:
     std::optional<std::string> take_payload();
     /// Others were told.
     void sent();
-    /// They were not: it goes out along with what is to be said next.
+    /// They were not: it goes out when the next commit is confirmed, or with what is urged before.
     void not_sent();
-    /// What is to be said waits until something else is.
-    void hold() noexcept { says_.wait(); }
+    /// What is to be said waits for as long.
+    void hold() noexcept { says_.hold(); }
     /// Called when `next_notification` has become something, or earlier.
     void on_urge(std::function<void()> handler) { says_.on_urge(std::move(handler)); }
 

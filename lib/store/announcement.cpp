@@ -32,6 +32,20 @@ void add_to(std::vector<announced_queue>& queues, announced_queue what)
     }
 }
 
+void add_to(std::vector<heard_announcements>& heard, const heard_announcements& what)
+{
+    const auto same = std::ranges::find(heard, what.topic, &heard_announcements::topic);
+    if (same == heard.end())
+        heard.push_back(what);
+    else
+        same->ids.insert(same->ids.end(), what.ids.begin(), what.ids.end());
+}
+
+void add_to(std::vector<std::string>& topics, const std::string& what)
+{
+    if (std::ranges::find(topics, what) == topics.end()) topics.push_back(what);
+}
+
 void write(json::object& out, std::string_view member, const std::vector<announced_queue>& queues)
 {
     if (queues.empty()) return;
@@ -145,10 +159,16 @@ void announcement::add(const announcement& other)
 {
     for (const announced_queue& each : other.workflow_queues) add_to(workflow_queues, each);
     for (const announced_queue& each : other.activity_queues) add_to(activity_queues, each);
+    for (const announced_queue& each : other.request_queues) add_to(request_queues, each);
     since = std::min(since, other.since);
     finished.insert(finished.end(), other.finished.begin(), other.finished.end());
     withdrawn.insert(withdrawn.end(), other.withdrawn.begin(), other.withdrawn.end());
     everything = everything || other.everything;
+    for (const heard_announcements& each : other.served) add_to(served, each);
+    for (const heard_announcements& each : other.passed) add_to(passed, each);
+    for (const std::string& each : other.free) add_to(free, each);
+    for (const std::string& each : other.joined) add_to(joined, each);
+    for (const std::string& each : other.left) add_to(left, each);
 }
 
 bool announcement::empty() const noexcept

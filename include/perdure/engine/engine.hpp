@@ -24,8 +24,8 @@ class engine_core;
 enum class notification_mode
 {
     /// A notification is a transaction of its own, sent behind the commit that it is about, in the
-    /// same round trip; at most one every 2 ms from each process. What is committed in between is
-    /// announced together, a moment later. Nothing waits for the lock.
+    /// same round trip; from each process two in quick succession, then one every 2 ms. What is
+    /// committed in between is announced together, a moment later. Nothing waits for the lock.
     coalesced,
     /// A notification is part of the transaction that it is about: everybody who hears of a commit
     /// hears of it even if the process that made it is killed in the same moment. With many

@@ -73,7 +73,7 @@ struct PERDURE_DECL announcement
         std::optional<member_id> holder = {});
     /// Names a queue of activity tasks; the earlier of two instants stays.
     void add_activity_queue(std::string_view queue, std::optional<timestamp> due = {});
-    /// Adds what another one says of queues and instances.
+    /// Adds what another one says.
     void add(const announcement& other);
     /// Whether it names no queue and no instance.
     bool empty() const noexcept;
