@@ -3,10 +3,13 @@
 #include <perdure/pg/error.hpp>
 
 #include <boost/asio/deferred.hpp> // before awaitable_operators.hpp, which needs it
+#include <boost/asio/error.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/multiple_exceptions.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -122,9 +125,14 @@ asio::awaitable<void> lease_keeper::run(task_kind kind)
         if (all) next = now + interval;
         limit.expires_at(next);
         std::exception_ptr failure;
-        const auto first =
-            co_await (extend(kind, all, failure) || limit.async_wait(asio::use_awaitable));
-        const bool answered = first.index() == 0;
+        bool answered = false;
+        try {
+            const auto first =
+                co_await (extend(kind, all, failure) || limit.async_wait(asio::use_awaitable));
+            answered = first.index() == 0;
+        } catch (const asio::multiple_exceptions&) { // both were cancelled
+            throw boost::system::system_error{asio::error::operation_aborted};
+        }
         if (answered && !failure) continue;
         if (!answered)
             failure = std::make_exception_ptr(

@@ -8,8 +8,14 @@
 #include <perdure/workflow/definitions.hpp>
 #include <perdure/workflow/task.hpp>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/system/system_error.hpp>
+
 #include <doctest/doctest.h>
 
+#include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -130,4 +136,42 @@ TEST_CASE("an activity that is given up has no other lease extended")
             on.schema(), "do $$ begin assert 1 = (select count(*) from {schema}.seen join "
                          "{schema}.activity_tasks using (id, visible_at)); end $$");
     });
+}
+
+TEST_CASE("whoever extends leases and is cancelled meanwhile says no more than that")
+{
+    const installation on;
+    asio::io_context io{1};
+    const auto engine = std::make_shared<engine_core>(io.get_executor(), test_dsn(), on.options());
+    const auto keeper = std::make_shared<lease_keeper>(engine, 1s);
+    store::activity_task given;
+    given.token = store::draw_token();
+    const auto held = keeper->hold(given, std::chrono::steady_clock::now(), [](stop_reason) {});
+    asio::cancellation_signal cancel;
+    bool done = false;
+    std::exception_ptr ended;
+    asio::co_spawn(
+        io, keeper->run(task_kind::activity),
+        asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr failure) {
+            ended = failure;
+            done = true;
+        }));
+    const pg::statement waiting{
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and "
+        "position($1 in query) > 0"};
+    perdure::test::run(io, [&]() -> asio::awaitable<void> {
+        const pg::connection_options direct{test_dsn()};
+        pg::connection locks = co_await pg::connection::connect(direct);
+        pg::connection sees = co_await pg::connection::connect(direct);
+        co_await locks.execute_script(
+            pg::substitute_schema("begin; lock table {schema}.activity_tasks", on.schema()));
+        for (bool extends = false; !extends;) {
+            const pg::result rows = co_await sees.execute(waiting, on.schema());
+            extends = rows.get<std::int64_t>(0, 0) > 0;
+        }
+        cancel.emit(asio::cancellation_type::terminal);
+        co_await wait_until([&] { return done; });
+    });
+    REQUIRE(ended);
+    CHECK_THROWS_AS(std::rethrow_exception(ended), boost::system::system_error);
 }
