@@ -185,13 +185,16 @@ void engine_core::start_listener()
     listener_->on_gap([current] {
         const auto self = current();
         if (!self) return;
-        self->log(log_level::info, "notifications arrive");
+        // Whoever was told that they do not is told that they do.
+        const bool alarmed = std::exchange(self->silence_logged_, false);
+        self->log(alarmed ? log_level::warning : log_level::info, "notifications arrive");
         self->hub_.set_path(notification_path::up);
         self->listener_->look(); // who else is there?
     });
     listener_->on_down([current](const pg::error& cause) {
         const auto self = current();
         if (!self) return;
+        self->silence_logged_ = true;
         self->log(
             log_level::warning, "no notifications arrive: polling until they do",
             {{"cause", cause.what()}});

@@ -113,6 +113,7 @@ private:
     std::size_t listening_ = 0;
     bool schema_checked_ = false;
     bool outage_ = false;
+    bool silence_logged_ = false; // nothing was heard, and the log says so
     bool shut_down_ = false;
 };
 

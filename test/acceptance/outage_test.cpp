@@ -116,6 +116,14 @@ asio::awaitable<void> terminate_all(std::string application)
     co_await session.execute(terminate, application);
 }
 
+/// Whether whoever reads no more than warnings knows that notifications arrive again.
+bool told_of_notifications(const process& here)
+{
+    return std::ranges::any_of(here.log(), [](const log_line& line) {
+        return line.level == log_level::warning && line.text == "notifications arrive";
+    });
+}
+
 } // namespace
 
 TEST_CASE("sessions that the server ends are replaced, and the log has its words")
@@ -151,6 +159,8 @@ TEST_CASE("a server that is stopped and started again is worked with again")
             own.start();
             all.arrive();
             CHECK(here.logged("the database answers again"));
+            if (how == setting::polling) continue;
+            here.run([&] { return wait_until([&] { return told_of_notifications(here); }); });
         }
     }
 }

@@ -54,8 +54,9 @@ public:
     /// and the operation fails or is tried on another: bounds what a network costs that drops
     /// everything. Must be longer than any statement takes, which is at most 30 s. Default: 60 s.
     engine_options& response_timeout(std::chrono::milliseconds timeout);
-    /// A connection string of its own for the listener, for when the other one leads through a
-    /// proxy that pools transactions (LISTEN needs a session). Default: the engine's.
+    /// A connection string of its own for the listener, to the same database, for when the other
+    /// one leads through a proxy that pools transactions (LISTEN needs a session). Default: the
+    /// engine's.
     engine_options& listener_dsn(std::string dsn);
     /// How others are told of work, and whether this process listens. Default: coalesced.
     engine_options& notifications(notification_mode mode);
