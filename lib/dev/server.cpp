@@ -207,6 +207,9 @@ private:
         set("unix_socket_directories", directory_);
         set("port", "5432");
         set("max_connections", "300");
+        // A client that came while it stops and says nothing, since its thread waits for the stop, is
+        // waited for as long.
+        set("authentication_timeout", "5s");
         set("logging_collector", "off");
         if (programs.statement_statistics) set("shared_preload_libraries", "pg_stat_statements");
         for (const auto& [name, value] : options_.settings()) set(name, value);

@@ -7,8 +7,11 @@
 #include <doctest/doctest.h>
 
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <string>
@@ -70,6 +73,21 @@ TEST_CASE("a private server is durable and takes 300 connections")
     CHECK(query(dsn, "show synchronous_commit") == "on");
     CHECK(query(dsn, "show full_page_writes") == "on");
     CHECK(query(dsn, "show max_connections") == "300");
+}
+
+TEST_CASE("a client that came last and says nothing does not hold up a stop for a minute")
+{
+    dev::server own{dev::server_options{}.patience(std::chrono::seconds{20})};
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    (own.directory() + "/.s.PGSQL.5432").copy(address.sun_path, sizeof address.sun_path - 1);
+    const int silent = ::socket(AF_UNIX, SOCK_STREAM, 0);
+    ::kill(own.pid(), SIGSTOP); // so that it accepts the client when it is to stop already
+    REQUIRE(::connect(silent, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    ::kill(own.pid(), SIGINT);
+    ::kill(own.pid(), SIGCONT);
+    CHECK_NOTHROW(own.stop(dev::stop_mode::fast));
+    ::close(silent);
 }
 
 TEST_CASE("a private server's directory is closed to other users")

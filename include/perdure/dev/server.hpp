@@ -24,9 +24,9 @@ enum class stop_mode
 ///
 /// It runs from the server's installed programs on a fresh cluster, listens on a Unix socket only
 /// (in a directory that only its user and root can enter, which is why it asks for no password),
-/// keeps the settings that make commits durable, and takes 300 connections. `pg_stat_statements` is
-/// loaded when it is installed; a database that wants to read it says `create extension
-/// pg_stat_statements`.
+/// keeps the settings that make commits durable, takes 300 connections, and gives a client 5 s to
+/// begin a session. `pg_stat_statements` is loaded when it is installed; a database that wants to
+/// read it says `create extension pg_stat_statements`.
 ///
 /// A small *supervisor* process holds the server and notices when the owner ends in any way,
 /// `SIGKILL` included; it then stops the server and removes its temporary directory. It is a child
