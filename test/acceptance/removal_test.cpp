@@ -131,6 +131,7 @@ TEST_CASE("who awaits the result of an instance that finishes and is removed is 
             co_await by_id.result();
             co_await here.client().remove("letter-1");
         });
+        here.stop(); // it has told others then
         waits.run([&] { return wait_until([&] { return done; }); });
         REQUIRE(ended);
         CHECK_THROWS_WITH_AS(
