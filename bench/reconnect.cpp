@@ -36,9 +36,14 @@ public:
     std::vector<double> suffer(std::chrono::duration<double> outage)
     {
         const int longest = static_cast<int>(outage.count() * 1000.0) + 3000;
-        for (const role_setup& setup : setups(on_.client_dsn()))
-            start_client(setup).ask("nap " + std::to_string(naps) + " " + std::to_string(longest));
-        pause(std::chrono::milliseconds{300});
+        {
+            std::vector<process> starters; // there until all they have to say was heard
+            for (const role_setup& setup : setups(on_.client_dsn()))
+                starters.push_back(start_client(setup));
+            for (process& each : starters)
+                each.ask("nap " + std::to_string(naps) + " " + std::to_string(longest));
+            await_none("state = 0 and history_length < 3"); // all timers run
+        }
         workers_.ask_each("instants");
 
         // Clients that connect when they are asked to, so that none of them waits to try again.
@@ -56,7 +61,7 @@ public:
             if (started.at(1) > 0)
                 throw std::runtime_error{"a start failed after the server was there again"};
         }
-        await_finished();
+        await_none("state <> 1");
         std::vector<double> waited;
         for (const std::vector<double>& instants : workers_.ask_each("instants")) {
             const auto back = std::find_if(
@@ -69,10 +74,7 @@ public:
     }
 
     /// Instances that have not finished a minute after the last outage.
-    double unfinished()
-    {
-        return on_.admin().number("select count(*) from perdure.instances where state <> 1");
-    }
+    double unfinished() { return count("state <> 1"); }
 
 private:
     /// A queue for each worker, so that nobody works for another.
@@ -87,10 +89,15 @@ private:
         return all;
     }
 
-    void await_finished()
+    double count(const std::string& condition)
+    {
+        return on_.admin().number("select count(*) from perdure.instances where " + condition);
+    }
+
+    void await_none(const std::string& condition)
     {
         const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
-        while (unfinished() > 0 && std::chrono::steady_clock::now() < deadline)
+        while (count(condition) > 0 && std::chrono::steady_clock::now() < deadline)
             pause(std::chrono::milliseconds{100});
     }
 
