@@ -26,6 +26,12 @@ asio::awaitable<void> wait(wake_flag& flag, wake_flag::time_point deadline, bool
 
 void ignore(std::exception_ptr) {}
 
+void settle(asio::io_context& io)
+{
+    io.restart();
+    io.poll();
+}
+
 } // namespace
 
 TEST_CASE("a wake-up between looking and waiting is kept")
@@ -48,8 +54,7 @@ TEST_CASE("a raised flag wakes the one who waits")
     io.poll();
     CHECK_FALSE(woken);
     flag.raise();
-    io.restart();
-    io.poll();
+    settle(io);
     CHECK(woken);
 }
 
@@ -63,12 +68,10 @@ TEST_CASE("who rests wakes when the flag is raised, not at an instant that was s
         io, flag.rest_until(never), [&woken](std::exception_ptr failure) { woken = !failure; });
     io.poll();
     flag.wake_at(std::chrono::steady_clock::now() - 2s);
-    io.restart();
-    io.poll();
+    settle(io);
     CHECK_FALSE(woken);
     flag.raise();
-    io.restart();
-    io.poll();
+    settle(io);
     CHECK(woken);
 }
 
@@ -83,8 +86,7 @@ TEST_CASE("clearing forgets earlier wake-ups")
     io.poll();
     CHECK_FALSE(woken);
     flag.raise();
-    io.restart();
-    io.poll();
+    settle(io);
     CHECK(woken);
 }
 
@@ -126,8 +128,7 @@ TEST_CASE("a cancelled wait ends with operation_aborted")
             cancel.slot(), [&](std::exception_ptr caught) { failure = caught; }));
     io.poll();
     cancel.emit(asio::cancellation_type::terminal);
-    io.restart();
-    io.poll();
+    settle(io);
     CHECK_FALSE(woken);
     REQUIRE(failure);
     try {

@@ -10,6 +10,7 @@
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <doctest/doctest.h>
@@ -173,5 +174,7 @@ TEST_CASE("whoever extends leases and is cancelled meanwhile says no more than t
         co_await wait_until([&] { return done; });
     });
     REQUIRE(ended);
-    CHECK_THROWS_AS(std::rethrow_exception(ended), boost::system::system_error);
+    const boost::system::system_error aborted{asio::error::operation_aborted};
+    CHECK_THROWS_WITH_AS(
+        std::rethrow_exception(ended), aborted.what(), boost::system::system_error);
 }
