@@ -7,6 +7,8 @@
 #include <perdure/engine/rethrow.hpp>
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/experimental/parallel_group.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
@@ -14,7 +16,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <string>
 #include <utility>
@@ -111,17 +115,37 @@ asio::awaitable<void> rate(perdure::client client, std::string queue, command gi
     answer(numbers);
 }
 
-asio::awaitable<void> insert(perdure::client client, std::string queue, command given)
+/// Starts one after the other. Returns how many.
+asio::awaitable<double> insert_until(
+    perdure::client client, std::string queue, clock_type::time_point deadline)
 {
-    const auto begun = clock_type::now();
-    const auto deadline = begun + seconds(given.number());
     double count = 0.0;
     while (clock_type::now() < deadline) {
         co_await start_one(client, queue);
         count += 1.0;
     }
+    co_return count;
+}
+
+asio::awaitable<void> insert(perdure::client client, std::string queue, command given)
+{
+    const auto begun = clock_type::now();
+    const auto deadline = begun + seconds(given.number());
+    const auto callers = static_cast<std::size_t>(given.number());
+    const asio::any_io_executor executor = co_await asio::this_coro::executor;
+    const auto call = [&] {
+        return asio::co_spawn(executor, insert_until(client, queue, deadline), asio::deferred);
+    };
+    std::vector<decltype(call())> calls;
+    for (std::size_t i = 0; i < callers; ++i) calls.push_back(call());
+    auto all = asio::experimental::make_parallel_group(std::move(calls));
+    const auto done =
+        co_await all.async_wait(asio::experimental::wait_for_one_error(), asio::use_awaitable);
+    const auto& [order, failures, counts] = done;
+    for (const std::exception_ptr& failure : failures)
+        if (failure) std::rethrow_exception(failure);
     const double taken = std::chrono::duration<double>(clock_type::now() - begun).count();
-    const std::vector<double> numbers{count, taken};
+    const std::vector<double> numbers{std::accumulate(counts.begin(), counts.end(), 0.0), taken};
     answer(numbers);
 }
 

@@ -1,6 +1,7 @@
 // What announcing tasks costs those who commit them: a NOTIFY takes a lock that all commits of the server
 // that notify wait for, while a disk writes if it is part of the commit. Clients start instances as fast
-// as they can, each a process of its own, with each way to announce.
+// as they can, with each way to announce: each a process of its own, where each start is a commit; and a
+// few processes with several callers each, whose starts are committed together.
 #include "benchmarks.hpp"
 #include "installation.hpp"
 #include "progress.hpp"
@@ -8,7 +9,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bench {
@@ -54,9 +58,21 @@ void slow_down(session& admin, const disk& which)
     admin.execute(setting + " set commit_siblings = 0");
 }
 
-/// Starts per second of all clients together.
+/// Who starts, without a pause.
+struct clients
+{
+    std::size_t processes;
+    std::size_t callers; ///< in each of them, at the same time
+
+    std::string name() const
+    {
+        return std::to_string(processes) + (callers == 1 ? "" : "x" + std::to_string(callers));
+    }
+};
+
+/// Starts per second of all of them together.
 double measure(
-    installation& on, const way& which, std::size_t clients, std::chrono::duration<double> seconds)
+    installation& on, const way& which, const clients& who, std::chrono::duration<double> seconds)
 {
     on.empty();
     if (*which.trigger) on.admin().execute(which.trigger);
@@ -65,9 +81,11 @@ double measure(
     setup.pool = 2;
     setup.announce(which.announces);
     std::vector<process> all;
-    for (std::size_t i = 0; i < clients; ++i) all.push_back(start_client(setup));
+    for (std::size_t i = 0; i < who.processes; ++i) all.push_back(start_client(setup));
     const auto insert = [&](std::chrono::duration<double> duration) {
-        for (process& each : all) each.send("insert " + std::to_string(duration.count()));
+        for (process& each : all)
+            each.send(
+                "insert " + std::to_string(duration.count()) + " " + std::to_string(who.callers));
         double rate = 0.0;
         for (process& each : all) {
             const std::vector<double> done = each.answer(duration + std::chrono::seconds{60});
@@ -75,7 +93,7 @@ double measure(
         }
         return rate;
     };
-    insert(std::chrono::milliseconds{300}); // connections and plans
+    insert(std::chrono::milliseconds{500}); // connections, plans, and how long a commit takes
     const double rate = insert(seconds);
     all.clear();
     if (*which.trigger) on.admin().execute("drop trigger perdure_bench on perdure.workflow_tasks");
@@ -91,6 +109,7 @@ void measure_commit_lock(const options& how, report& to)
     const std::vector<std::size_t> counts =
         how.quick ? std::vector<std::size_t>{1, 4} : std::vector<std::size_t>{1, 8, 32, 64};
     const std::size_t contended = how.quick ? 4 : 32;
+    const clients together{contended / 4, 4};
     const std::chrono::duration<double> seconds = how.seconds_or(2.0, 0.5);
     const int repeats = how.repeats_or(3);
     installation on{how, to, {{"max_connections", "400"}}};
@@ -103,7 +122,18 @@ void measure_commit_lock(const options& how, report& to)
     process listener = start_bare(on.dsn()); // somebody hears what is announced
     listener.ask("listen");
 
-    progress bar{repeats * static_cast<int>(disks.size() * ways.size() * counts.size())};
+    progress bar{repeats * static_cast<int>(disks.size() * (ways.size() * counts.size() + 2))};
+    const auto compare = [&](const disk& under, const clients& who, std::span<const way> among) {
+        std::map<std::string_view, double> rates;
+        for (const way& each : among) {
+            bar.step(std::string{under.name} + ", " + who.name() + " clients, " + each.name);
+            rates[each.name] = measure(on, each, who, seconds);
+            to.add(
+                std::string{under.name} + "." + each.name + "." + who.name() + "_per_s",
+                rates[each.name]);
+        }
+        return rates[coalesced.name] / rates[none.name];
+    };
     for (int repeat = 0; repeat < repeats; ++repeat) {
         on.vacuum();
         for (const disk& under : disks) {
@@ -112,21 +142,12 @@ void measure_commit_lock(const options& how, report& to)
             // same all the time.
             to.add("commit_us", on.commit_microseconds());
             for (const std::size_t count : counts) {
-                double without = 0.0;
-                for (const way& each : ways) {
-                    bar.step(
-                        std::string{under.name} + ", " + std::to_string(count) + " clients, " +
-                        each.name);
-                    const double rate = measure(on, each, count, seconds);
-                    to.add(
-                        std::string{under.name} + "." + each.name + "." + std::to_string(count) +
-                            "_per_s",
-                        rate);
-                    if (each.announces == notification::none && !*each.trigger) without = rate;
-                    if (each.announces == notification::coalesced && count == contended)
-                        to.add(std::string{under.name} + ".coalesced_ratio", rate / without);
-                }
+                const double ratio = compare(under, {count, 1}, ways);
+                if (count == contended) to.add(std::string{under.name} + ".coalesced_ratio", ratio);
             }
+            to.add(
+                std::string{under.name} + ".together.coalesced_ratio",
+                compare(under, together, std::vector{none, coalesced}));
         }
     }
     for (const disk& under : disks) {
