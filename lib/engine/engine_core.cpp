@@ -99,6 +99,7 @@ void engine_core::shut_down()
 {
     if (std::exchange(shut_down_, true)) return;
     stop_listener();
+    announcing_timer_.cancel();
     hub_.wake_everybody(); // whoever waits finds the pool closed
     pool_.close();
     blocking_.stop();
@@ -275,11 +276,6 @@ void engine_core::heed(const store::safety_report& read)
     hub_.wake_waiters(); // a finish whose notification was lost is found here
 }
 
-void engine_core::raise_told()
-{
-    for (wakeable* const each : told_) each->raise();
-}
-
 void engine_core::start_announcing()
 {
     announcing_timer_.cancel(); // it is to be sent earlier than it was to be
@@ -288,7 +284,6 @@ void engine_core::start_announcing()
     auto self = shared_from_this();
     auto ended = [self](std::exception_ptr failure) {
         self->announcing_ = false;
-        self->raise_told();
         const bool given_up = std::exchange(self->announcing_given_up_, false);
         if (failure && !given_up)
             self->log(log_level::error, "notifying others ended", {{"cause", what_of(failure)}});
@@ -313,7 +308,6 @@ asio::awaitable<void> engine_core::announce(std::shared_ptr<engine_core> self)
             continue;
         }
         std::optional<std::string> payload = self->hub_.take_payload();
-        ++self->announcements_;
         std::exception_ptr failure;
         try {
             if (payload) co_await self->store_.notify(std::move(*payload));
@@ -323,8 +317,6 @@ asio::awaitable<void> engine_core::announce(std::shared_ptr<engine_core> self)
             self->hub_.not_sent();
         }
         if (failure) self->heed_announcing(failure);
-        self->announced_ = self->announcements_;
-        self->raise_told();
     }
 }
 
@@ -342,15 +334,14 @@ asio::awaitable<void> engine_core::announced(std::chrono::steady_clock::time_poi
 {
     const auto self = shared_from_this();
     start_announcing(); // if it was given up before
-    const std::uint64_t last = announcements_ + (hub_.is_urgent() ? 1 : 0);
-    if (announced_ >= last) co_return;
+    const std::uint64_t last = hub_.to_be_told();
     wake_flag told{executor_};
-    const wake_hub::registration waiting{told_, told};
-    while (announced_ < last && announcing_ && std::chrono::steady_clock::now() < until) {
+    const wake_hub::registration waiting = hub_.watch_telling(told);
+    while (!hub_.was_told(last) && !shut_down_ && std::chrono::steady_clock::now() < until) {
         told.clear();
         co_await told.wait_until(until);
     }
-    if (announced_ >= last || !announcing_) co_return;
+    if (!announcing_ || hub_.was_told(last)) co_return;
     hub_.hold();
     announcing_given_up_ = true;
     announcing_cancel_.emit(asio::cancellation_type::terminal);

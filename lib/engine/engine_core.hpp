@@ -88,7 +88,6 @@ private:
     std::int32_t number_of(const topic& which) const;
     pg::pipeline::item safety_statement() const;
     void heed(const store::safety_report& read);
-    void raise_told();
     void start_announcing();
     void heed_announcing(std::exception_ptr failure);
     static boost::asio::awaitable<void> announce(std::shared_ptr<engine_core> self);
@@ -106,10 +105,7 @@ private:
     boost::asio::steady_timer announcing_timer_;
     boost::asio::cancellation_signal announcing_cancel_;
     bool announcing_given_up_ = false;
-    bool announcing_ = false;         // notifications are sent by themselves
-    std::uint64_t announcements_ = 0; // that were begun
-    std::uint64_t announced_ = 0;     // that were sent, or could not be
-    std::vector<wakeable*> told_;     // who waits for one
+    bool announcing_ = false; // notifications are sent by themselves
     std::size_t listening_ = 0;
     bool schema_checked_ = false;
     bool outage_ = false;

@@ -272,7 +272,8 @@ void lookouts::say_served(state& where, store::announcement_id id)
     store::announcement& says = says_.pending();
     const bool again =
         std::ranges::find(where.waiting, id, &lookout::announced::id) != where.waiting.end();
-    if (again) return; // announced once more, under the same number
+    if (again) return;               // announced once more, under the same number
+    if (says_.is_riding(id)) return; // so is what it goes along with, as soon as that is committed
     if (id == says.id) {
         auto& queues =
             where.which.kind == task_kind::workflow ? says.workflow_queues : says.activity_queues;

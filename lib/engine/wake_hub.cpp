@@ -1,11 +1,17 @@
 #include <engine/wake_hub.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 namespace perdure {
 
 namespace {
+
+void raise(const std::vector<wakeable*>& flags)
+{
+    for (wakeable* const each : flags) each->raise();
+}
 
 template <class F>
 void for_each_queue(const store::announcement& what, F f)
@@ -20,6 +26,21 @@ void for_each_topic(const std::vector<store::heard_announcements>& heard, F f)
 {
     for (const store::heard_announcements& each : heard)
         if (const auto which = parse_topic(each.topic)) f(*which, each.ids);
+}
+
+/// That it has room again a process says along with something else only.
+bool is_worth_a_notification(const store::announcement& what)
+{
+    return !what.empty() || !what.served.empty() || !what.passed.empty() || !what.joined.empty() ||
+           !what.left.empty();
+}
+
+/// Whether somebody should look at this queue of workflow tasks now, whoever it is.
+bool names_nobody(const store::announcement& what, std::string_view queue)
+{
+    return std::ranges::any_of(what.workflow_queues, [&](const store::announced_queue& each) {
+        return each.queue == queue && !each.due && each.holders.empty();
+    });
 }
 
 template <class F>
@@ -79,6 +100,11 @@ wake_hub::registration wake_hub::watch(store::instance_key instance, wakeable& f
     return registration{instances_[instance], flag};
 }
 
+wake_hub::registration wake_hub::watch_telling(wakeable& flag)
+{
+    return registration{told_, flag};
+}
+
 void wake_hub::forget_empty()
 {
     // Lists of instances nobody awaits any more are dropped here, in passing, rather than by each
@@ -92,34 +118,70 @@ std::optional<wake_hub::rider> wake_hub::lead(const store::announcement& what)
 {
     if (mode_ == notification_mode::none) return std::nullopt;
     const time_point now = now_();
-    if (mode_ == notification_mode::coalesced && !says_.may_lead(now)) return std::nullopt;
-    store::announcement goes = worth_telling(what);
-    if (goes.empty() && !what.empty()) return std::nullopt; // others look then anyway
-    if (served_here(goes)) return std::nullopt;
-    goes.from = self_;
-    goes.id = says_.draw_id();
-    goes.sender_looks = lookouts_.looks_at_once(goes);
-    goes.served = std::exchange(says_.pending().served, {});
-    goes.free = std::exchange(says_.pending().free, {});
-    says_.led(now);
-    return rider{*goes.id, store::encode(goes), mode_ == notification_mode::transactional};
+    const store::announcement news = worth_telling(what);
+    const bool known = !what.empty(); // else only the database knows, and perhaps it is nothing
+    if (known && news.empty()) return std::nullopt; // others look then anyway
+    telling goes;
+    goes.leads = leads(what, news, now);
+    const bool takes_along = goes.leads && known && says_.rides(now);
+    if (takes_along) {
+        goes = take_pending();
+    } else {
+        goes.id = says_.draw_id();
+        if (goes.leads && known) {
+            goes.what.served = std::exchange(says_.pending().served, {});
+            goes.what.free = std::exchange(says_.pending().free, {});
+        }
+    }
+    if (known) {
+        goes.since = now;
+        says_.commits(now);
+    }
+    rider made{goes.id, {}, mode_ == notification_mode::transactional};
+    if (goes.leads) {
+        store::announcement said = goes.what;
+        said.add(news);
+        made.payload = payload_of(std::move(said), goes.id, now);
+    }
+    telling_.push_back(std::move(goes));
+    if (takes_along) says_.boards(made.id);
+    return made;
+}
+
+/// Whether others are told along with this commit.
+bool wake_hub::leads(
+    const store::announcement& what, const store::announcement& news, time_point now) const
+{
+    if (mode_ == notification_mode::transactional) return true;
+    if (!says_.may_lead(now)) return false;
+    // What waits must not have to wait for a signal that finds nobody.
+    if (says_.rides(now)) return !what.empty();
+    return !says_.is_urgent(now) && (what.empty() || !served_here(news));
 }
 
 void wake_hub::committed(const store::announcement& what, std::optional<store::announcement_id> led)
 {
-    says_.release(now_()); // the database answers
-    const store::announcement_id id = led.value_or(*says_.pending().id);
-    for_each_queue(what, [&](task_kind kind, const store::announced_queue& queue) {
+    const time_point now = now_();
+    const std::optional<telling> rode = led ? take_telling(*led) : std::nullopt;
+    if (rode && rode->since) says_.committed(now, now - *rode->since);
+    const bool told_along = led && (!rode || rode->leads);
+    if (told_along && rode) told(rode->what);
+    says_.release(now); // the database answers
+    const store::announcement_id id = told_along ? *led : *says_.pending().id;
+    for_each_queue(what, [&](task_kind kind, store::announced_queue queue) {
+        // Others know nobody who should look first if that is not known of all.
+        if (rode && kind == task_kind::workflow && names_nobody(rode->what, queue.queue))
+            queue.holders.clear();
         lookouts_.committed(kind, queue, what.since, id);
     });
     ended(what.finished);
     wake(what.withdrawn);
-    if (led) told(what);
-    if (led || mode_ == notification_mode::none) return;
+    raise(told_);
+    if (told_along) return told(what);
+    if (mode_ == notification_mode::none) return;
     const store::announcement news = worth_telling(what);
     if (news.empty()) return;
     says_.pending().add(news);
-    const time_point now = now_();
     says_.urge(served_here(news) ? now + coalescer::interval : now);
 }
 
@@ -169,35 +231,137 @@ void wake_hub::on_trouble(std::function<void(std::string_view, const pg::error&)
 std::optional<wake_hub::time_point> wake_hub::next_notification() const
 {
     if (mode_ == notification_mode::none) return std::nullopt;
-    return says_.next();
+    std::optional<time_point> next = says_.next();
+    for (const telling& each : telling_)
+        if (const auto due = overdue(each); due && (!next || *due < *next)) next = due;
+    return next;
+}
+
+/// When what goes along with this commit is to be said by itself, if the commit is still under way.
+std::optional<wake_hub::time_point> wake_hub::overdue(const telling& rides) const
+{
+    if (!rides.since || !rides.leads || !is_worth_a_notification(rides.what)) return std::nullopt;
+    return says_.overdue(*rides.since);
 }
 
 std::optional<std::string> wake_hub::take_payload()
 {
-    store::announcement goes = says_.take();
-    if (goes.empty() && goes.served.empty() && goes.passed.empty() && goes.joined.empty() &&
-        goes.left.empty()) {
-        says_.pending().free = std::move(goes.free);
+    const time_point now = now_();
+    for (telling& each : telling_) {
+        if (const auto due = overdue(each); !due || *due > now) continue;
+        tell_again(each);
+        each.what = {};
+    }
+    telling alone = take_pending();
+    if (!is_worth_a_notification(alone.what)) {
+        says_.pending().free = std::move(alone.what.free);
         return std::nullopt;
     }
-    says_.led(now_());
-    goes.from = self_;
-    goes.sender_looks = lookouts_.looks_at_once(goes);
-    sending_ = goes;
-    return store::encode(goes);
+    sending_ = alone.id;
+    store::announcement said = alone.what;
+    telling_.push_back(std::move(alone));
+    return payload_of(std::move(said), *sending_, now);
+}
+
+wake_hub::telling wake_hub::take_pending()
+{
+    telling taken;
+    taken.held = says_.is_held();
+    taken.what = says_.take();
+    taken.id = *taken.what.id;
+    taken.number = std::exchange(first_pending_, ++last_);
+    return taken;
+}
+
+/// What others read.
+std::string wake_hub::payload_of(
+    store::announcement said, store::announcement_id id, time_point now)
+{
+    says_.led(now);
+    said.from = self_;
+    said.id = id;
+    said.sender_looks = lookouts_.looks_at_once(said);
+    return store::encode(said);
 }
 
 void wake_hub::sent()
 {
-    told(sending_);
-    sending_ = {};
+    if (const auto alone = std::exchange(sending_, std::nullopt)) told(take_telling(*alone)->what);
+    raise(told_);
 }
 
 void wake_hub::not_sent()
 {
-    says_.pending().add(sending_);
-    sending_ = {};
+    if (const auto alone = std::exchange(sending_, std::nullopt)) tell_again(*take_telling(*alone));
+    hold();
+}
+
+void wake_hub::not_told(store::announcement_id led)
+{
+    const std::optional<telling> failed = take_telling(led);
+    if (!failed) return;
+    const time_point now = now_();
+    if (failed->since) says_.failed(now);
+    tell_again(*failed);
+    if (is_worth_a_notification(failed->what)) {
+        if (failed->held)
+            says_.hold();
+        else
+            says_.urge(now);
+    }
+    raise(told_);
+}
+
+std::optional<wake_hub::telling> wake_hub::take_telling(store::announcement_id id)
+{
+    const auto found = std::ranges::find(telling_, id, &telling::id);
+    if (found == telling_.end()) return std::nullopt;
+    telling taken = std::move(*found);
+    telling_.erase(found);
+    says_.alights(id);
+    return taken;
+}
+
+/// But for what has changed since.
+void wake_hub::tell_again(const telling& failed)
+{
+    store::announcement& says = says_.pending();
+    store::announcement again = failed.what;
+    again.free.clear(); // costs a place in the order
+    const auto forget = [](auto& words, const std::vector<std::string>& newer, auto topic) {
+        std::erase_if(words, [&](const auto& each) {
+            return std::ranges::find(newer, topic(each)) != newer.end();
+        });
+    };
+    forget(again.passed, says.free, [](const auto& each) { return each.topic; });
+    forget(again.joined, says.left, std::identity{});
+    forget(again.left, says.joined, std::identity{});
+    says.add(again);
+    first_pending_ = std::min(first_pending_, failed.number);
+}
+
+void wake_hub::hold()
+{
     says_.hold();
+    raise(told_);
+}
+
+bool wake_hub::others_wait() const
+{
+    return mode_ != notification_mode::none && says_.is_urgent(now_());
+}
+
+std::uint64_t wake_hub::to_be_told() const
+{
+    return others_wait() ? last_ : last_ - 1;
+}
+
+bool wake_hub::was_told(std::uint64_t up_to) const
+{
+    if (others_wait() && first_pending_ <= up_to) return false;
+    return std::ranges::none_of(telling_, [up_to](const telling& each) {
+        return each.number <= up_to && is_worth_a_notification(each.what);
+    });
 }
 
 void wake_hub::notified(std::string_view payload)
@@ -238,7 +402,7 @@ void wake_hub::wake(const std::vector<store::instance_key>& instances)
     for (const store::instance_key instance : instances) {
         const auto found = instances_.find(instance);
         if (found == instances_.end()) continue;
-        for (wakeable* flag : found->second) flag->raise();
+        raise(found->second);
     }
 }
 
@@ -246,13 +410,13 @@ void wake_hub::wake_everybody()
 {
     lookouts_.wake_all();
     wake_waiters();
+    raise(told_);
 }
 
 void wake_hub::wake_waiters()
 {
     ends_.missed();
-    for (auto& [instance, list] : instances_)
-        for (wakeable* flag : list) flag->raise();
+    for (const auto& [instance, list] : instances_) raise(list);
 }
 
 void wake_hub::observe_clock(timestamp now)

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -83,6 +84,7 @@ public:
     std::optional<rider> lead(const store::announcement& what) override;
     void committed(
         const store::announcement& what, std::optional<store::announcement_id> led) override;
+    void not_told(store::announcement_id led) override;
 
     /// Goes to the handler, for the log.
     void troubled(std::string_view what, const pg::error& cause) override;
@@ -91,8 +93,6 @@ public:
 
     /// When a notification is to be sent by itself: `take_payload` then. Nothing: no one waits.
     std::optional<time_point> next_notification() const;
-    /// Whether others wait for it already, rather than only if this process does not look soon.
-    bool is_urgent() const { return says_.is_urgent(now_()); }
     /// The payload; nothing if it has become needless. `sent` or `not_sent` says what came of it.
     std::optional<std::string> take_payload();
     /// Others were told.
@@ -100,7 +100,14 @@ public:
     /// They were not: it goes out when the next commit is confirmed, or with what is urged before.
     void not_sent();
     /// What is to be said waits for as long.
-    void hold() noexcept { says_.hold(); }
+    void hold();
+
+    /// Up to here others wait to be told now: a number for `was_told`.
+    std::uint64_t to_be_told() const;
+    /// Whether they were told up to there, or could not be.
+    bool was_told(std::uint64_t up_to) const;
+    /// Raises `flag` when something was told to others, or could not be.
+    registration watch_telling(wakeable& flag);
     /// Called when `next_notification` has become something, or earlier.
     void on_urge(std::function<void()> handler) { says_.on_urge(std::move(handler)); }
 
@@ -125,9 +132,28 @@ public:
 private:
     using flags = std::vector<wakeable*>;
 
+    /// A commit that is under way, or a notification by itself.
+    struct telling
+    {
+        store::announcement_id id{};
+        store::announcement what; ///< goes along, and is told again should it not arrive
+        std::uint64_t number = std::numeric_limits<std::uint64_t>::max(); ///< for `was_told`
+        std::optional<time_point> since; ///< the commit was made up; nothing: signals, or by itself
+        bool leads = true;               ///< others are told
+        bool held = false;               ///< it had to wait for something else to be said
+    };
+
     void announced(const store::announcement& what, store::announcement_id id);
     void ended(const std::vector<store::instance_key>& instances);
     void wake(const std::vector<store::instance_key>& instances);
+    bool leads(
+        const store::announcement& what, const store::announcement& news, time_point now) const;
+    std::optional<time_point> overdue(const telling& rides) const;
+    std::string payload_of(store::announcement said, store::announcement_id id, time_point now);
+    telling take_pending();
+    std::optional<telling> take_telling(store::announcement_id id);
+    void tell_again(const telling& failed);
+    bool others_wait() const;
     bool served_here(const store::announcement& what) const;
     store::announcement worth_telling(const store::announcement& what) const;
     void told(const store::announcement& what);
@@ -142,7 +168,11 @@ private:
     coalescer says_;
     lookouts lookouts_;
     recent_ends ends_;
-    store::announcement sending_;
+    std::vector<telling> telling_;
+    std::optional<store::announcement_id> sending_; // by itself
+    std::uint64_t first_pending_ = 1;               // the earliest number of what is to be said
+    std::uint64_t last_ = 1;                        // the number of what is added now
+    flags told_;
     std::map<store::instance_key, flags> instances_;
     std::size_t forget_at_ = 64;
     std::function<void(std::string_view, const pg::error&)> on_trouble_;

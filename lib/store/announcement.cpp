@@ -138,6 +138,8 @@ bool read(const json::object& from, std::string_view member)
 
 announcer::~announcer() = default;
 
+void announcer::not_told(announcement_id) {}
+
 void announcer::troubled(std::string_view, const pg::error&) {}
 
 void announcement::add_workflow_queue(

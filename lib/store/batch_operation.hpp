@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace perdure::store {
@@ -59,7 +60,7 @@ public:
     void observe_clock(const pg::pipeline_result& results);
 
     /// Others were not told of the commit, whatever the last `build` added for them.
-    void not_told() noexcept { told_as_.reset(); }
+    void not_told();
 
 protected:
     /// A transaction with the settings of all that change instances.
@@ -82,13 +83,25 @@ protected:
         return *begun_ + wait;
     }
 
+    /// Ends the transaction. Others are told of this along with it, or when it is confirmed.
+    template <class... Notify>
+    void commit(pg::pipeline& work, const announcement& what, Notify... notify)
+    {
+        told_as_ = core_.commit(work, what, std::move(notify)...);
+    }
+
+    /// The commit is confirmed, and has changed this.
+    void committed(const announcement& what)
+    {
+        core_.announcements.committed(what, std::exchange(told_as_, std::nullopt));
+    }
+
     store_core& core_;
-    /// Under which number the last `build` tells others of its commit, if it does.
-    std::optional<announcement_id> told_as_;
 
 private:
-    timestamp since_;                // none of its transactions began earlier
-    std::optional<timestamp> begun_; // by the database's clock
+    std::optional<announcement_id> told_as_; // what the last `build` committed
+    timestamp since_;                        // none of its transactions began earlier
+    std::optional<timestamp> begun_;         // by the database's clock
 };
 
 /// Hears how a batch gets on.

@@ -65,7 +65,7 @@ pg::pipeline create_batch::build(batch_items items)
     announcement what = news();
     for (const std::size_t item : items) what.add_workflow_queue(instances_[item].queue);
     // Also when it turns out that an id is taken: asking the database would cost every start.
-    told_as_ = core_.commit(work, what);
+    commit(work, what);
     return work;
 }
 
@@ -94,7 +94,7 @@ std::vector<std::size_t> create_batch::confirmed(
     for (const std::size_t item : items)
         if (!unanswered.contains(item) && created_[item].status != created::status::already_exists)
             what.add_workflow_queue(instances_[item].queue);
-    core_.announcements.committed(what, told_as_);
+    committed(what);
     // It was not looked up yet, or it was removed before: the way is free then, most likely.
     std::vector<std::size_t> again;
     for (const std::size_t item : unanswered)

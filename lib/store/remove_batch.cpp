@@ -47,7 +47,7 @@ std::vector<std::size_t> remove_batch::confirmed(
     announcement what;
     for (const auto& [instance] : results[gone_].rows<instance_key>())
         what.finished.push_back(instance);
-    core_.announcements.committed(what, std::nullopt);
+    committed(what);
     if (results[locked_].get<std::int64_t>(0, 1) == 0) return {};
     return {items.begin(), items.end()}; // there may be more
 }

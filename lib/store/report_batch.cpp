@@ -28,12 +28,12 @@ pg::pipeline report_batch::build_resolve(batch_items items)
 
 void report_batch::commit(pg::pipeline& work, batch_items items)
 {
-    told_as_ = core_.commit(work, announce(items));
+    commit(work, announce(items));
 }
 
 void report_batch::announce_committed(batch_items items)
 {
-    core_.announcements.committed(announce(items), told_as_);
+    committed(announce(items));
 }
 
 std::vector<instance_key> report_batch::instances_of(batch_items items) const

@@ -24,6 +24,7 @@ public:
 protected:
     using batch_operation::batch_operation;
     using batch_operation::begin;
+    using batch_operation::commit;
 
     /// The instance that an item is about.
     virtual instance_key instance_of(std::size_t item) const = 0;

@@ -51,6 +51,11 @@ batch_operation::batch_operation(store_core& core) : core_{core}, since_{core.cl
 
 batch_operation::~batch_operation() = default;
 
+void batch_operation::not_told()
+{
+    if (const auto led = std::exchange(told_as_, std::nullopt)) core_.announcements.not_told(*led);
+}
+
 pg::pipeline batch_operation::begin() const
 {
     pg::pipeline work;
@@ -136,14 +141,17 @@ asio::awaitable<void> run_batch(
             case batch_step::kind::resolve: {
                 pg::pipeline question = operation.build_resolve(step.items);
                 const pg::pipeline_result results = co_await core.pool.run(std::move(question));
-                operation.not_told();
                 machine.resolved(operation.resolved(step.items, results));
                 break;
             }
             }
         } catch (const pg::error& thrown) {
             if (step.kind == batch_step::kind::give_up) throw;
+            operation.not_told();
             failure = thrown;
+        } catch (...) {
+            operation.not_told();
+            throw;
         }
         if (failure) {
             const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(

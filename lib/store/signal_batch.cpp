@@ -76,7 +76,7 @@ pg::pipeline signal_batch::build(batch_items items)
     work.add(core_.sql.wake_workflow_tasks);
     add_cleaning(work, items);
     // Which queues there are to announce, the statement reads itself.
-    told_as_ = core_.commit(work, news(), [&](pg::pipeline& to, const announcer::rider& rider) {
+    commit(work, news(), [&](pg::pipeline& to, const announcer::rider& rider) {
         to.add(
             core_.sql.notify_signalled, core_.channel, rider.payload, ids,
             !rider.within_transaction);
@@ -109,7 +109,7 @@ std::vector<std::size_t> signal_batch::confirmed(
             again.push_back(item);
         }
     }
-    core_.announcements.committed(what, told_as_);
+    committed(what);
     return again;
 }
 

@@ -29,14 +29,16 @@ public:
 
     /// Ends the pipeline's transaction, and adds what notifies of it, if anything does.
     /// \param notify adds the statement: `notify(work, rider)`.
+    /// \returns the number that the announcer gave.
     template <class F>
     std::optional<announcement_id> commit(
         pg::pipeline& work, const announcement& what, F notify) const
     {
         const std::optional<announcer::rider> rider = announcements.lead(what);
-        if (rider && rider->within_transaction) notify(work, *rider);
+        const bool along = rider && !rider->payload.empty();
+        if (along && rider->within_transaction) notify(work, *rider);
         work.commit();
-        if (rider && !rider->within_transaction) notify(work, *rider);
+        if (along && !rider->within_transaction) notify(work, *rider);
         if (!rider) return std::nullopt;
         return rider->id;
     }

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -94,6 +95,14 @@ struct fleet
     int notifications = 0;
     std::vector<std::unique_ptr<process>> processes;
 };
+
+/// What goes along with a commit of this; nothing: it is told later.
+inline std::optional<wake_hub::rider> lead(wake_hub& hub, const store::announcement& what)
+{
+    auto rider = hub.lead(what);
+    if (rider && rider->payload.empty()) rider.reset();
+    return rider;
+}
 
 inline std::string work_of(const std::string& sender, std::uint32_t id)
 {

@@ -178,7 +178,7 @@ TEST_CASE("the ends of leases that come with commits are told and looked for onc
         store::announcement what;
         what.since = start_there;
         what.add_workflow_queue("eu", start_there + 10s + i * 1ms);
-        const auto rider = one.hub.lead(what);
+        const auto rider = lead(one.hub, what);
         if (rider) all.say(rider->payload);
         one.hub.committed(what, rider ? std::optional{rider->id} : std::nullopt);
         all.settle();

@@ -59,7 +59,7 @@ TEST_CASE("what one has looked for nobody else need look for, once they were tol
     store::announcement result;
     result.finished.push_back(store::instance_key{1});
     all.now += 3ms;
-    const auto rider = order[0]->hub.lead(result);
+    const auto rider = lead(order[0]->hub, result);
     REQUIRE(rider);
     all.say(rider->payload);
     for (const auto* each : order) CHECK(each->flag.due == time_point::max());
@@ -78,7 +78,7 @@ TEST_CASE("what came while one looked is not taken for served")
     store::announcement result;
     result.finished.push_back(store::instance_key{1});
     all.now += 3ms;
-    const auto rider = looks->hub.lead(result);
+    const auto rider = lead(looks->hub, result);
     REQUIRE(rider);
     const auto said = store::decode_announcement(rider->payload);
     REQUIRE(said);
@@ -107,11 +107,11 @@ TEST_CASE("what its sender looks for at once others look for later")
     store::announcement work;
     work.add_workflow_queue("eu");
     all.now += 3ms;
-    const auto rider = sender.hub.lead(work);
+    const auto rider = lead(sender.hub, work);
     CHECK_FALSE(rider); // most likely nobody else need hear of it
     sender.hub.committed(work, std::nullopt);
     CHECK(sender.flag.due <= all.now);
-    CHECK_FALSE(sender.hub.is_urgent());
+    CHECK(sender.hub.next_notification() > all.now);
     all.settle(); // it has not looked until then
     for (const auto& each : all.processes)
         if (each.get() != &sender) CHECK(each->flag.due >= all.now + 20ms);
@@ -147,7 +147,7 @@ TEST_CASE("whoever holds the live coroutine looks first, as long as he is there 
     auto& other = *all.processes[1];
     for (const auto& each : all.processes) each->place->look();
     all.now += 3ms;
-    const auto rider = one.hub.lead(work_for(1));
+    const auto rider = lead(one.hub, work_for(1));
     REQUIRE(rider);
     all.say(rider->payload);
     one.hub.committed(work_for(1), rider->id);
@@ -269,7 +269,7 @@ TEST_CASE("what was committed and looked for here at once is not told any more")
     store::announcement work;
     work.add_workflow_queue("eu");
     all.now += 3ms;
-    CHECK_FALSE(busy.hub.lead(work));
+    CHECK_FALSE(lead(busy.hub, work));
     busy.hub.committed(work, std::nullopt);
     REQUIRE(busy.hub.next_notification() == all.now + 2ms);
     busy.place->look();
@@ -286,6 +286,33 @@ TEST_CASE("what was committed and looked for here at once is not told any more")
     CHECK(store::decode_announcement(*payload)->workflow_queues.size() == 1);
 }
 
+TEST_CASE("what goes along with a commit is not said to be served before that is looked for, too")
+{
+    fleet all{2};
+    auto& busy = *all.processes[0];
+    store::announcement work;
+    work.add_workflow_queue("eu");
+    busy.hub.committed(work, std::nullopt);
+    busy.place->look();
+    all.now += 3ms;
+    const auto rider = lead(busy.hub, work); // takes it along
+    REQUIRE(rider);
+    const store::announcement_id id = store::decode_announcement(rider->payload)->id.value();
+    busy.place->found_all(true, {}); // before the commit
+    busy.place->room(false);
+    all.say(rider->payload);
+    busy.hub.committed(work, rider->id);
+    all.settle();
+    CHECK(all.processes[1]->flag.due <= all.now + 20ms); // for what was committed last
+    busy.place->room(true);
+    busy.place->look();
+    busy.hub.committed(work, id);
+    busy.place->look();
+    busy.place->found_all(true, {});
+    all.settle();
+    CHECK(all.processes[1]->flag.due == time_point::max());
+}
+
 TEST_CASE("a commit right behind a notification takes its own along, the next one does not")
 {
     fleet all{1};
@@ -297,11 +324,11 @@ TEST_CASE("a commit right behind a notification takes its own along, the next on
     hub.committed(work, std::nullopt);
     REQUIRE(hub.next_notification() == all.now);
     REQUIRE(hub.take_payload());
-    CHECK(hub.lead(work));
-    CHECK_FALSE(hub.lead(work));
+    CHECK(lead(hub, work));
+    CHECK_FALSE(lead(hub, work));
     all.now += 2ms;
-    CHECK(hub.lead(work));
-    CHECK_FALSE(hub.lead(work));
+    CHECK(lead(hub, work));
+    CHECK_FALSE(lead(hub, work));
 }
 
 TEST_CASE(
@@ -323,7 +350,7 @@ TEST_CASE(
     for (int i = 0; i < 1000; ++i) {
         store::announcement what;
         what.finished.push_back(store::instance_key{i});
-        const auto rider = hub.lead(what);
+        const auto rider = lead(hub, what);
         if (rider) note(rider->payload);
         hub.committed(what, rider ? std::optional{rider->id} : std::nullopt);
         if (const auto at = hub.next_notification(); at && *at <= all.now)

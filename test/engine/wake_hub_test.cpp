@@ -1,5 +1,6 @@
 #include <engine/wake_hub.hpp>
 
+#include "fleet.hpp"
 #include "run.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -8,7 +9,11 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
+#include <set>
+#include <string>
 
 namespace asio = boost::asio;
 using namespace perdure;
@@ -118,7 +123,7 @@ TEST_CASE_FIXTURE(
     poller.park();
     store::announcement end;
     end.finished.push_back(store::instance_key{7});
-    const auto sent = hub.lead(end);
+    const auto sent = test::lead(hub, end);
     REQUIRE(sent);
     hub.notified(sent->payload);
     CHECK_FALSE(poller.woken());
@@ -208,44 +213,107 @@ TEST_CASE_FIXTURE(fixture, "when the database's clock was set back everybody loo
     CHECK(poller.woken());
 }
 
-TEST_CASE_FIXTURE(fixture, "what could not be sent goes out when the next commit is confirmed")
+TEST_CASE_FIXTURE(
+    fixture, "what could not be sent goes out with the next commit, or when it is confirmed")
 {
-    hub.committed(work_on("eu"), std::nullopt);
-    CHECK(hub.take_payload());
-    hub.not_sent();
-    CHECK_FALSE(hub.next_notification());
-    const auto along = hub.lead(work_on("us"));
+    const auto queues_of = [](const std::string& payload) {
+        return store::decode_announcement(payload)->workflow_queues.size();
+    };
+    const auto fail_to_send = [this] {
+        hub.committed(work_on("eu"), std::nullopt);
+        CHECK(hub.take_payload());
+        hub.not_sent();
+        CHECK_FALSE(hub.next_notification());
+    };
+    fail_to_send();
+    const auto along = test::lead(hub, work_on("us"));
     REQUIRE(along);
-    CHECK_FALSE(hub.next_notification());
+    CHECK(queues_of(along->payload) == 2);
     hub.committed(work_on("us"), along->id);
-    REQUIRE(hub.next_notification());
-    const auto said_alone = store::decode_announcement(hub.take_payload().value());
-    CHECK(said_alone->workflow_queues.size() == 1);
-    CHECK(said_alone->workflow_queues.front().queue == "eu");
-    hub.sent();
-
-    hub.committed(work_on("eu"), std::nullopt);
-    CHECK(hub.take_payload());
-    hub.not_sent();
     CHECK_FALSE(hub.next_notification());
+
+    fail_to_send();
     hub.committed(work_on("us"), std::nullopt);
-    CHECK(hub.next_notification());
-    const auto said = store::decode_announcement(hub.take_payload().value());
-    CHECK(said->workflow_queues.size() == 2);
+    REQUIRE(hub.next_notification());
+    CHECK(queues_of(hub.take_payload().value()) == 2);
     hub.sent();
 
     hub.committed(work_on("eu"), std::nullopt);
     hub.hold();
     CHECK_FALSE(hub.next_notification());
     hub.committed(work_on("us"), std::nullopt);
-    CHECK(store::decode_announcement(hub.take_payload().value())->workflow_queues.size() == 2);
+    CHECK(queues_of(hub.take_payload().value()) == 2);
+}
+
+TEST_CASE("what waits goes out along with the next commit, and again if that fails")
+{
+    auto now = std::chrono::steady_clock::now();
+    wake_hub hub{"me", notification_mode::coalesced, 100ms, [&now] { return now; }};
+    const auto lead = [&](const std::string& queue) {
+        now += 10ms;
+        return test::lead(hub, work_on(queue));
+    };
+    const auto queues_of = [](const std::string& payload) {
+        const auto said = store::decode_announcement(payload);
+        std::set<std::string> queues;
+        for (const auto& each : said.value().workflow_queues) queues.insert(each.queue);
+        return queues;
+    };
+    hub.committed(work_on("eu"), std::nullopt);
+    const std::uint64_t told = hub.to_be_told();
+    CHECK_FALSE(hub.was_told(told));
+    auto rider = lead("us");
+    REQUIRE(rider);
+    CHECK(queues_of(rider->payload) == std::set<std::string>{"eu", "us"});
+    CHECK(hub.next_notification() > now); // unless it is confirmed by then
+    CHECK_FALSE(hub.was_told(told));
+
+    hub.not_told(rider->id);
+    REQUIRE(hub.next_notification());
+    CHECK_FALSE(hub.was_told(told));
+    now = *hub.next_notification();
+    CHECK(queues_of(hub.take_payload().value()) == std::set<std::string>{"eu"});
+    CHECK_FALSE(hub.was_told(told));
+    hub.sent();
+    CHECK(hub.was_told(told));
+
+    hub.committed(work_on("eu"), std::nullopt);
+    rider = lead("us");
+    hub.committed(work_on("us"), rider->id);
+    CHECK(hub.was_told(hub.to_be_told()));
+    CHECK_FALSE(hub.next_notification());
+
+    // A commit that waits for a lock does not hold it up.
+    hub.committed(work_on("eu"), std::nullopt);
+    std::optional<wake_hub::time_point> urged;
+    hub.on_urge([&] { urged = hub.next_notification(); });
+    rider = lead("us");
+    REQUIRE(urged);
+    CHECK(urged == hub.next_notification());
+    CHECK(*hub.next_notification() <= now + 50ms);
+    now = *hub.next_notification();
+    CHECK(queues_of(hub.take_payload().value()) == std::set<std::string>{"eu"});
+    hub.sent();
+    CHECK_FALSE(hub.next_notification());
+    hub.not_told(rider->id);
+    CHECK_FALSE(hub.next_notification());
+
+    // A signal's own queue only the database knows, and there may be none: nothing rides on it.
+    hub.committed(work_on("eu"), std::nullopt);
+    now += 10ms;
+    CHECK_FALSE(test::lead(hub, {}));
+    REQUIRE(hub.next_notification());
+    CHECK(hub.take_payload());
+    hub.sent();
+    now += 10ms;
+    CHECK(test::lead(hub, {}));
 }
 
 TEST_CASE("whoever notifies with every commit may say something else as soon as anybody")
 {
     const auto now = std::chrono::steady_clock::now();
     wake_hub hub{"me", notification_mode::transactional, 100ms, [now] { return now; }};
-    for (int i = 0; i < 1000; ++i) REQUIRE(hub.lead(work_on("eu")));
+    for (int i = 0; i < 1000; ++i) REQUIRE(test::lead(hub, work_on("eu")));
     hub.committed(work_on("us"), std::nullopt);
     REQUIRE(hub.next_notification());
     CHECK(*hub.next_notification() <= now + 2ms);
@@ -257,9 +325,9 @@ TEST_CASE_FIXTURE(
     store::announcement later;
     hub.observe_clock(timestamp{1'900'000'000s});
     later.add_workflow_queue("eu", timestamp{1'900'000'010s});
-    REQUIRE(hub.lead(later)); // its commit fails
-    REQUIRE(hub.lead(later)); // this one's, too
-    REQUIRE_FALSE(hub.lead(later));
+    REQUIRE(test::lead(hub, later)); // its commit fails
+    REQUIRE(test::lead(hub, later)); // this one's, too
+    REQUIRE_FALSE(test::lead(hub, later));
     hub.committed(later, std::nullopt);
     CHECK(hub.take_payload());
     hub.sent();
@@ -315,7 +383,7 @@ TEST_CASE_FIXTURE(
 TEST_CASE_FIXTURE(fixture, "nothing is announced to others while notifications are off")
 {
     wake_hub silent{"me", notification_mode::none, 100ms};
-    CHECK_FALSE(silent.lead(work_on("eu")));
+    CHECK_FALSE(test::lead(silent, work_on("eu")));
     silent.committed(work_on("eu"), std::nullopt);
     CHECK_FALSE(silent.next_notification());
 }

@@ -43,6 +43,10 @@ public:
     }
     bool once_in(int times) { return std::uniform_int_distribution{1, times}(random_) == 1; }
     std::mt19937& random() { return random_; }
+    /// Now and then one waits for a lock.
+    duration commit_time() { return once_in(30) ? between(1ms, 300ms) : between(50us, 1ms); }
+    /// Whether what is asked of the database now is refused.
+    bool fails() { return refuses && once_in(10); }
 
     void in(duration wait, std::function<void()> what)
     {
@@ -78,11 +82,11 @@ public:
     };
 
     /// A task is committed, and this is sent with it.
-    void commit(time_point visible_at, const std::optional<std::string>& payload)
+    void commit(time_point visible_at, const std::string& payload)
     {
         tasks.push_back(std::make_unique<task>(task{visible_at, std::max(now, visible_at)}));
         ++committed;
-        if (payload) notify(*payload);
+        if (!payload.empty()) notify(payload);
     }
 
     void notify(const std::string& payload);
@@ -105,6 +109,7 @@ public:
     time_point now{1h};
     std::vector<std::unique_ptr<task>> tasks;
     std::vector<std::unique_ptr<process>> processes; // dead ones, too
+    bool refuses = false;
     int committed = 0;
     int done = 0;
     int empty_claims = 0;
@@ -186,9 +191,13 @@ public:
         what.since = world_.there(world_.now);
         what.add_workflow_queue("eu", due, world_.some_holder());
         const auto rider = hub_.lead(what);
-        world_.in(world_.between(50us, 1ms), [this, what, rider, visible_at] {
+        world_.in(world_.commit_time(), [this, what, rider, visible_at] {
             if (!alive_) return; // before the commit reached the server
-            world_.commit(visible_at, rider ? std::optional{rider->payload} : std::nullopt);
+            if (world_.fails()) {
+                if (rider) hub_.not_told(rider->id);
+                return commit(visible_at);
+            }
+            world_.commit(visible_at, rider ? rider->payload : std::string{});
             world_.in(world_.between(20us, 200us), [this, what, rider] {
                 if (alive_) hub_.committed(what, rider ? std::optional{rider->id} : std::nullopt);
             });
@@ -204,9 +213,9 @@ public:
         what.since = world_.there(world_.now);
         what.add_workflow_queue("eu", world_.there(world_.now + lease));
         const auto rider = hub_.lead(what);
-        world_.in(world_.between(50us, 1ms), [this, what, rider] {
+        world_.in(world_.commit_time(), [this, what, rider] {
             if (!alive_) return; // before the commit reached the server
-            world_.commit(world_.now + lease, rider ? std::optional{rider->payload} : std::nullopt);
+            world_.commit(world_.now + lease, rider ? rider->payload : std::string{});
             world::task* const held = world_.tasks.back().get();
             held->holder = this;
             held->held_since = world_.now;
@@ -316,7 +325,7 @@ private:
         store::announcement what;
         what.finished.push_back(store::instance_key{world_.done});
         const auto rider = hub_.lead(what);
-        if (rider) world_.notify(rider->payload);
+        if (rider && !rider->payload.empty()) world_.notify(rider->payload);
         hub_.committed(what, rider ? std::optional{rider->id} : std::nullopt);
         if (waits_for_room_) look();
     }
@@ -338,7 +347,11 @@ private:
         const duration wait = std::max(*at - world_.now, duration{});
         world_.in(wait + world_.between(20us, 200us), [this] {
             if (!alive_) return;
-            if (const auto payload = hub_.take_payload()) world_.notify(*payload);
+            const auto now = hub_.next_notification(); // a commit may have taken it along
+            if (!now || *now > world_.now) return send();
+            const auto payload = hub_.take_payload();
+            if (payload && world_.fails()) return hub_.not_sent();
+            if (payload) world_.notify(*payload);
             hub_.sent();
             send();
         });
@@ -411,6 +424,7 @@ struct faults
 /// Some processes, work for them, and what befalls them; then peace, until all is done.
 inline void play(world& all, faults what)
 {
+    all.refuses = what.any;
     std::mt19937& random = all.random();
     const int count = all.once_in(3) ? 1 : std::uniform_int_distribution{2, 6}(random);
     int made = 0;

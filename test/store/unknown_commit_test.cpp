@@ -153,6 +153,7 @@ TEST_CASE("a start whose commit is in doubt happens once")
         CHECK(bench.claim_one().id == id);
         CHECK(bench.claim().empty());
     }
+    CHECK(bench.announcements.untold == std::size(faults)); // what went along goes out again
 }
 
 TEST_CASE("a signal whose commit is in doubt arrives once")

@@ -14,11 +14,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/uuid/random_generator.hpp>
 
+#include <doctest/doctest.h>
+
 #include <chrono>
 #include <fstream>
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,19 +39,28 @@ public:
     std::optional<rider> lead(const announcement& what) override
     {
         led.push_back(what);
-        if (silent) return std::nullopt;
-        return rider{announcement_id{static_cast<std::uint32_t>(led.size())}, encode(what), within};
+        const announcement_id id{static_cast<std::uint32_t>(led.size())};
+        under_way.insert(id);
+        return rider{id, silent ? std::string{} : encode(what), within};
     }
-    void committed(const announcement& what, std::optional<announcement_id> told) override
+    void committed(const announcement& what, std::optional<announcement_id> number) override
     {
         confirmed.push_back(what);
-        if (!what.empty()) told_before.push_back(told.has_value());
+        if (number) CHECK(under_way.erase(*number) == 1);
+        if (!what.empty()) told_before.push_back(number && !silent);
+    }
+    void not_told(announcement_id number) override
+    {
+        CHECK(under_way.erase(number) == 1);
+        ++untold;
     }
     void troubled(std::string_view, const pg::error&) override { ++troubles; }
 
     bool silent = false;
     bool within = false; ///< its commits are announced within their transactions
     std::size_t troubles = 0;
+    std::size_t untold = 0;
+    std::set<announcement_id> under_way; ///< numbers that did not come back yet
     std::vector<announcement> led;
     std::vector<announcement> confirmed;
     std::vector<bool> told_before; ///< for each confirmed one that says something
@@ -186,6 +198,7 @@ public:
         pool_.close();
         io.restart();
         io.poll();
+        CHECK(announcements.under_way.empty()); // however it ended, the announcer was told
     }
 
     /// Runs a coroutine function to its end.

@@ -24,8 +24,9 @@ class engine_core;
 enum class notification_mode
 {
     /// A notification is a transaction of its own, sent behind the commit that it is about, in the
-    /// same round trip; from each process two in quick succession, then one every 2 ms. What is
-    /// committed in between is announced together, a moment later. Nothing waits for the lock.
+    /// same round trip; from each process two in quick succession, then one every 2 ms, or
+    /// fewer while its commits wait for each other. What is committed in between is announced
+    /// together, along with the next commit or by itself. Nothing waits for the lock.
     coalesced,
     /// A notification is part of the transaction that it is about: everybody who hears of a commit
     /// hears of it even if the process that made it is killed in the same moment. With many

@@ -120,7 +120,7 @@ public:
     struct rider
     {
         announcement_id id{};
-        std::string payload; ///< as `encode` makes it
+        std::string payload; ///< as `encode` makes it; empty: nothing goes along
         /// Whether it is sent within the transaction, else behind its commit in the same round
         /// trip. In both cases it is delivered only if the commit is.
         bool within_transaction = false;
@@ -129,15 +129,21 @@ public:
     /// What to notify along with the commit that is about to be sent.
     /// \param what what the commit changes. Empty for signals: only the database knows their
     ///     instances' queues, and adds them to the payload on its way.
-    /// \returns nothing if the commit is to go alone; it is announced later then, or not at all.
+    /// \returns nothing if nobody is to hear of it.
     virtual std::optional<rider> lead(const announcement& what) = 0;
 
-    /// The commit is confirmed: wakes this process, and sees to it that others hear of it. Must not
-    /// throw.
+    /// The commit is confirmed: wakes this process, and sees to it that others hear of it, unless
+    /// they did along with it. Must not throw.
     /// \param what what it changed; may be empty.
-    /// \param led the number under which others were told along with the commit; nothing if they
-    ///     were not told yet.
+    /// \param led the number that `lead` gave; nothing if it gave none, or if others were not told
+    ///     under it.
     virtual void committed(const announcement& what, std::optional<announcement_id> led) = 0;
+
+    /// The commit failed, or its notification did, or it is not known whether: what else went out
+    /// along with it others may not have heard. By default that is nothing. Each number that `lead`
+    /// gave comes back once, in here or in `committed`, unless the executor is destroyed before.
+    /// Must not throw.
+    virtual void not_told(announcement_id led);
 
     /// Something went wrong that the store handles itself: a batch that is sent again, a
     /// notification that could not be sent. By default nobody is told. Must not throw.
