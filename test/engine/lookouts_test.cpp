@@ -313,6 +313,24 @@ TEST_CASE("what goes along with a commit is not said to be served before that is
     CHECK(all.processes[1]->flag.due == time_point::max());
 }
 
+TEST_CASE("who should look first is as unknown here as it is to those who hear of it")
+{
+    fleet all{2};
+    auto& one = *all.processes[0];
+    store::announcement unknown;
+    unknown.add_workflow_queue("eu");
+    one.hub.committed(unknown, std::nullopt);
+    one.place->look();
+    all.now += 3ms;
+    store::announcement known;
+    known.add_workflow_queue("eu", {}, member_of("process 1"));
+    const auto rider = lead(one.hub, known); // takes the other along
+    REQUIRE(rider);
+    CHECK(store::decode_announcement(rider->payload)->workflow_queues.at(0).holders.empty());
+    one.hub.committed(known, rider->id);
+    CHECK(one.flag.due <= all.now);
+}
+
 TEST_CASE("a commit right behind a notification takes its own along, the next one does not")
 {
     fleet all{1};

@@ -52,6 +52,41 @@ TEST_CASE("a claim that filled all slots and left something wakes the next in th
     CHECK(order[1]->flag.due <= all.now);
 }
 
+TEST_CASE("what could not be said of room or presence is not said any more once it has changed")
+{
+    fleet all{2};
+    auto& one = *all.processes[0];
+    const auto send = [&] {
+        all.now += 10ms;
+        return store::decode_announcement(one.hub.take_payload().value()).value();
+    };
+    one.hub.notified(work_of("a client", 1));
+    one.place->look();
+    one.place->left_some();
+    REQUIRE(send().passed.size() == 1);
+    one.place->room(true);
+    one.hub.not_sent();
+    store::announcement end;
+    end.finished.push_back(store::instance_key{1});
+    one.hub.committed(end, std::nullopt);
+    auto said = send();
+    CHECK(said.passed.empty());
+    CHECK(said.free.size() == 1);
+    one.hub.sent();
+
+    one.place.reset();
+    REQUIRE(send().left.size() == 1);
+    parked again;
+    one.place = one.hub.pollers().watch(task_kind::workflow, {"eu"}, again);
+    one.hub.pollers().present(eu, {member_of("process 1")});
+    one.hub.not_sent();
+    one.hub.committed(end, std::nullopt);
+    said = send();
+    CHECK(said.left.empty());
+    CHECK(said.joined.size() == 1);
+    one.place.reset();
+}
+
 TEST_CASE("what a poller has left another one of its process looks for, before others do")
 {
     fleet all{2};

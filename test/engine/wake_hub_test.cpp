@@ -309,6 +309,39 @@ TEST_CASE("what waits goes out along with the next commit, and again if that fai
     CHECK(test::lead(hub, {}));
 }
 
+TEST_CASE_FIXTURE(fixture, "what was held is held again when the commit it went along with fails")
+{
+    hub.committed(work_on("eu"), std::nullopt);
+    REQUIRE(hub.take_payload());
+    hub.not_sent();
+    const auto rider = test::lead(hub, work_on("us"));
+    REQUIRE(rider);
+    hub.not_told(rider->id);
+    CHECK_FALSE(hub.next_notification()); // the database is away, most likely
+    hub.committed({}, std::nullopt);
+    CHECK(hub.next_notification());
+}
+
+TEST_CASE("a commit takes along only what has room in a payload with what it changes itself")
+{
+    auto now = std::chrono::steady_clock::now();
+    for (const std::size_t ended : {coalescer::most_along, coalescer::most_along + 1}) {
+        wake_hub hub{"me", notification_mode::coalesced, 100ms, [&now] { return now; }};
+        store::announcement ends;
+        for (std::size_t i = 0; i < ended; ++i)
+            ends.finished.push_back(store::instance_key{1'000'000'000 + static_cast<int>(i)});
+        hub.committed(ends, std::nullopt);
+        now += 10ms;
+        store::announcement own;
+        for (int i = 0; i < 200; ++i)
+            own.finished.push_back(store::instance_key{1'100'000'000 + i});
+        const auto rider = test::lead(hub, own);
+        REQUIRE(rider.has_value() == (ended == coalescer::most_along));
+        if (rider)
+            CHECK(store::decode_announcement(rider->payload)->finished.size() == ended + 200);
+    }
+}
+
 TEST_CASE("whoever notifies with every commit may say something else as soon as anybody")
 {
     const auto now = std::chrono::steady_clock::now();
