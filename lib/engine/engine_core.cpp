@@ -170,6 +170,7 @@ void engine_core::start_listener()
     if (options_.notifications() == notification_mode::none || shut_down_) return;
     pg::connection_options connection = connection_options_;
     if (!options_.listener_dsn().empty()) connection.dsn(options_.listener_dsn());
+    connection.application_name("perdure listener");
     pg::listener_options listener_options{std::move(connection)};
     listener_options.channels({options_.schema()});
     listener_options.liveness_interval(options_.safety_poll());

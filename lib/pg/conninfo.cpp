@@ -83,7 +83,7 @@ std::string text_or_empty(const char* text)
 conninfo common_part(const connection_options& options, const keywords& named)
 {
     conninfo common{
-        {"fallback_application_name", "perdure"},
+        {"fallback_application_name", options.application_name()},
         {"keepalives", "1"},
         {"keepalives_idle", "10"},
         {"keepalives_interval", "5"},

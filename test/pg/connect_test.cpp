@@ -51,6 +51,19 @@ TEST_CASE("a connection knows its server and session")
     });
 }
 
+TEST_CASE("a session can be given a name, which its connection string overrides")
+{
+    test::run([]() -> asio::awaitable<void> {
+        const pg::statement self{"select current_setting('application_name')"};
+        pg::connection_options options{test_dsn()};
+        pg::connection c =
+            co_await pg::connection::connect(options.application_name("shop's listener"));
+        CHECK((co_await c.execute(self)).get<std::string>(0, 0) == "shop's listener");
+        c = co_await pg::connection::connect(options.dsn(test_dsn() + " application_name=mine"));
+        CHECK((co_await c.execute(self)).get<std::string>(0, 0) == "mine");
+    });
+}
+
 TEST_CASE("what the connection string names wins over the library's choice")
 {
     test::run([]() -> asio::awaitable<void> {

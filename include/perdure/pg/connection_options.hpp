@@ -25,15 +25,24 @@ public:
 
     /// A libpq connection string: a URI or `keyword=value` pairs; empty means libpq's defaults and
     /// `PG…` variables. Several hosts and `target_session_attrs=read-write` are understood. What it
-    /// does not name is filled in: application_name `perdure`, TCP keepalives after 10 s (every 5
-    /// s, three times), tcp_user_timeout 15 s; client_encoding is always UTF8. A `connect_timeout`
-    /// in it has no effect: see below.
+    /// does not name is filled in: `application_name`, TCP keepalives after 10 s (every 5 s, three
+    /// times), tcp_user_timeout 15 s; client_encoding is always UTF8. A `connect_timeout` in it has
+    /// no effect: see below.
     connection_options& dsn(std::string value)
     {
         dsn_ = std::move(value);
         return *this;
     }
     const std::string& dsn() const noexcept { return dsn_; }
+
+    /// The session's name in `pg_stat_activity` and in the server's log, unless the connection
+    /// string or `PGAPPNAME` gives it one: libpq's `fallback_application_name`. Default `perdure`.
+    connection_options& application_name(std::string value)
+    {
+        application_name_ = std::move(value);
+        return *this;
+    }
+    const std::string& application_name() const noexcept { return application_name_; }
 
     /// Time for the whole of connecting: names, all hosts, TLS and authentication. Default 10 s.
     connection_options& connect_timeout(std::chrono::steady_clock::duration value)
@@ -112,6 +121,7 @@ public:
 
 private:
     std::string dsn_;
+    std::string application_name_ = "perdure";
     std::chrono::steady_clock::duration connect_timeout_ = std::chrono::seconds{10};
     std::optional<std::chrono::milliseconds> statement_timeout_;
     std::optional<std::chrono::steady_clock::duration> response_timeout_;
