@@ -84,8 +84,11 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
         of_->suspect();
     // What was found is worked on now: others need not look, and most often hear so along with what
     // comes of it.
-    if (claimed && !of_->says_.pending().served.empty())
-        of_->says_.urge(of_->now_() + patience_behind(1) / 2);
+    if (claimed && !of_->says_.pending().served.empty()) {
+        std::size_t others = 0;
+        for (const state* topic : topics_) others = std::max(others, topic->others.size());
+        of_->says_.urge(of_->now_() + silence_towards(others));
+    }
     for (std::size_t i = 0; i < topics_.size(); ++i) {
         state* const topic = topics_[i];
         // Others no longer look at the instants that were served, and know nothing of the leases

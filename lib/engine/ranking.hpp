@@ -9,6 +9,7 @@
 #include <perdure/store/identifiers.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -51,6 +52,18 @@ inline std::chrono::steady_clock::duration patience_behind(unsigned before) noex
     constexpr unsigned longest = 6;
     if (before == 0) return {};
     return std::chrono::milliseconds{5} * (1 << (2 * std::min(before, longest)));
+}
+
+/// How long others are told nothing of what a poller of this process looks for at once.
+inline constexpr std::chrono::milliseconds time_to_look{10};
+
+/// After how long whoever found something says that nobody else need look, unless that went along
+/// with a commit before. A notification wakes all of the others, a look in vain one of them: where
+/// they are many, the next one may look.
+inline std::chrono::steady_clock::duration silence_towards(std::size_t others) noexcept
+{
+    constexpr std::size_t many = 8;
+    return others > many ? patience_behind(2) * 3 / 4 : time_to_look;
 }
 
 } // namespace perdure

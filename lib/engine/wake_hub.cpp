@@ -182,7 +182,7 @@ void wake_hub::committed(const store::announcement& what, std::optional<store::a
     const store::announcement news = worth_telling(what);
     if (news.empty()) return;
     says_.pending().add(news);
-    says_.urge(served_here(news) ? now + coalescer::interval : now);
+    says_.urge(served_here(news) ? now + time_to_look : now);
 }
 
 /// Whether this process looks for all of it at once: most likely nobody else need hear of it. Who

@@ -100,6 +100,19 @@ TEST_CASE(
     CHECK(order[1]->flag.due == time_point::max());
 }
 
+TEST_CASE("where many listen the next one may look, rather than wake all to say that it need not")
+{
+    for (const int count : {2, 9, 10}) {
+        CAPTURE(count);
+        fleet all{count};
+        all.say(work_of("a client", 1));
+        auto* const looks = all.in_order().front();
+        looks->place->look();
+        looks->place->found_all(true, {});
+        CHECK(looks->hub.next_notification() == all.now + (count > 9 ? 60ms : 10ms));
+    }
+}
+
 TEST_CASE("what its sender looks for at once others look for later")
 {
     fleet all{3};
@@ -271,7 +284,7 @@ TEST_CASE("what was committed and looked for here at once is not told any more")
     all.now += 3ms;
     CHECK_FALSE(lead(busy.hub, work));
     busy.hub.committed(work, std::nullopt);
-    REQUIRE(busy.hub.next_notification() == all.now + 2ms);
+    REQUIRE(busy.hub.next_notification() == all.now + 10ms);
     busy.place->look();
     busy.place->found_all(true, {});
     CHECK_FALSE(busy.hub.take_payload());
@@ -294,7 +307,7 @@ TEST_CASE("what goes along with a commit is not said to be served before that is
     work.add_workflow_queue("eu");
     busy.hub.committed(work, std::nullopt);
     busy.place->look();
-    all.now += 3ms;
+    all.now += 10ms;
     const auto rider = lead(busy.hub, work); // takes it along
     REQUIRE(rider);
     const store::announcement_id id = store::decode_announcement(rider->payload)->id.value();
@@ -321,7 +334,7 @@ TEST_CASE("who should look first is as unknown here as it is to those who hear o
     unknown.add_workflow_queue("eu");
     one.hub.committed(unknown, std::nullopt);
     one.place->look();
-    all.now += 3ms;
+    all.now += 10ms;
     store::announcement known;
     known.add_workflow_queue("eu", {}, member_of("process 1"));
     const auto rider = lead(one.hub, known); // takes the other along
