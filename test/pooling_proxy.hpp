@@ -3,6 +3,7 @@
 
 #include "run.hpp"
 #include "server.hpp"
+#include "temporary_directory.hpp"
 
 #include <dev/installation.hpp>
 
@@ -16,8 +17,6 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -60,21 +59,6 @@ public:
     }
 
 private:
-    /// Removed at the end with all that is in it.
-    class temporary_directory
-    {
-    public:
-        temporary_directory() { REQUIRE(::mkdtemp(path_.data()) != nullptr); }
-        temporary_directory(const temporary_directory&) = delete;
-        temporary_directory& operator=(const temporary_directory&) = delete;
-        ~temporary_directory() { std::filesystem::remove_all(path_); }
-
-        const std::string& path() const noexcept { return path_; }
-
-    private:
-        std::string path_ = "/var/tmp/perdure-pool-XXXXXX";
-    };
-
     /// Ended at the end, if it was started.
     class child_process
     {

@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 /// A new directory for what the processes write to standard error.
 std::string make_log_directory()
 {
+    // mkdtemp replaces the last six letters.
     std::string path = (fs::temp_directory_path() / "perdure-checkout-XXXXXX").string();
     if (!::mkdtemp(path.data())) throw std::runtime_error{"cannot make the directory " + path};
     return path;

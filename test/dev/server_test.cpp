@@ -1,5 +1,6 @@
 #include "dev/query.hpp"
 #include "server.hpp"
+#include "temporary_directory.hpp"
 
 #include <perdure/dev/error.hpp>
 #include <perdure/dev/server.hpp>
@@ -32,25 +33,6 @@ std::pair<boost::system::error_code, std::string> error_of(Action action)
     }
     return {};
 }
-
-/// A directory under /var/tmp that every user can enter; removed at the end.
-class open_directory
-{
-public:
-    open_directory()
-    {
-        REQUIRE(::mkdtemp(path_.data()) != nullptr);
-        fs::permissions(path_, fs::perms{0755});
-    }
-    open_directory(const open_directory&) = delete;
-    open_directory& operator=(const open_directory&) = delete;
-    ~open_directory() { fs::remove_all(path_); }
-
-    const std::string& path() const { return path_; }
-
-private:
-    std::string path_ = "/var/tmp/perdure-test-XXXXXX";
-};
 
 bool contains(const std::string& text, std::string_view part)
 {
@@ -155,7 +137,7 @@ TEST_CASE("a server that crashed is started again")
 
 TEST_CASE("a named data directory is kept, and set up once")
 {
-    const open_directory parent;
+    const perdure::test::temporary_directory parent;
     const std::string data = parent.path() + "/data";
     std::string temporary;
     {
@@ -170,7 +152,7 @@ TEST_CASE("a named data directory is kept, and set up once")
 
 TEST_CASE("a data directory that holds something else is refused by name and left alone")
 {
-    const open_directory parent;
+    const perdure::test::temporary_directory parent;
     const std::string data = parent.path() + "/data";
     fs::create_directory(data);
     fs::create_directory(data + "/precious");

@@ -1,6 +1,8 @@
 // A certificate authority for one test: it signs server certificates, and writes all as files.
 #pragma once
 
+#include "temporary_directory.hpp"
+
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -11,7 +13,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -30,22 +31,15 @@ public:
 
     explicit certificate_authority(const std::string& name = "Perdure test authority")
     {
-        std::string path = "/var/tmp/perdure-tls-XXXXXX";
-        require(::mkdtemp(path.data()) != nullptr);
-        directory_ = path;
-        std::filesystem::permissions(path, std::filesystem::perms{0755});
         key_ = make_key();
         certificate_ = make_certificate(key_.get(), name, day);
         add_extension(certificate_.get(), NID_basic_constraints, "critical,CA:TRUE");
         require(X509_sign(certificate_.get(), key_.get(), EVP_sha256()) > 0);
         write_certificate(root(), certificate_.get());
     }
-    certificate_authority(const certificate_authority&) = delete;
-    certificate_authority& operator=(const certificate_authority&) = delete;
-    ~certificate_authority() { std::filesystem::remove_all(directory_); }
 
     /// The file of its own certificate, for `sslrootcert`.
-    std::string root() const { return directory_ + "/root.crt"; }
+    std::string root() const { return directory_.path() + "/root.crt"; }
 
     /// A certificate for a host, which ends so many seconds from now; negative: it has ended. The
     /// key's file belongs to `owner`, whom PostgreSQL asks to own it.
@@ -57,7 +51,7 @@ public:
             X509_set_issuer_name(signed_one.get(), X509_get_subject_name(certificate_.get())) == 1);
         add_extension(signed_one.get(), NID_subject_alt_name, "DNS:" + host);
         require(X509_sign(signed_one.get(), key_.get(), EVP_sha256()) > 0);
-        const std::string base = directory_ + "/" + std::to_string(serial_);
+        const std::string base = directory_.path() + "/" + std::to_string(serial_);
         const files written{base + ".crt", base + ".key"};
         write_certificate(written.certificate, signed_one.get());
         const file_pointer file{std::fopen(written.key.c_str(), "w"), std::fclose};
@@ -114,7 +108,7 @@ private:
         require(file && PEM_write_X509(file.get(), certificate) == 1);
     }
 
-    std::string directory_;
+    temporary_directory directory_;
     key_pointer key_{nullptr, EVP_PKEY_free};
     certificate_pointer certificate_{nullptr, X509_free};
     int serial_ = 0;

@@ -1,5 +1,6 @@
 // Several hosts in one connection string: a primary and its standby, and one that is silent.
 #include "fake_server.hpp"
+#include "temporary_directory.hpp"
 #include "traffic.hpp"
 
 #include <dev/installation.hpp>
@@ -7,7 +8,6 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 using namespace perdure;
@@ -28,7 +28,7 @@ public:
         const std::string backup =
             programs.substr(0, programs.size() - std::string_view{"initdb"}.size()) +
             "pg_basebackup";
-        const std::string data = directory_.path + "/data";
+        const std::string data = directory_.path() + "/data";
         const std::string command =
             backup + " --no-sync --checkpoint=fast -D " + data + " -d '" + primary.dsn() + "'";
         REQUIRE(std::system(command.c_str()) == 0);
@@ -51,19 +51,7 @@ public:
     }
 
 private:
-    struct temporary_directory
-    {
-        temporary_directory()
-        {
-            REQUIRE(::mkdtemp(path.data()) != nullptr);
-            std::filesystem::permissions(path, std::filesystem::perms{0755});
-        }
-        ~temporary_directory() { std::filesystem::remove_all(path); }
-
-        std::string path = "/var/tmp/perdure-standby-XXXXXX";
-    };
-
-    temporary_directory directory_; // outlives the standby
+    test::temporary_directory directory_; // outlives the standby
 
 public:
     dev::server primary{dev::server_options{}.setting("synchronous_standby_names", "*")};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "fake_server.hpp"
+#include "temporary_directory.hpp"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -10,8 +11,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <filesystem>
 #include <list>
 #include <map>
 #include <optional>
@@ -41,10 +40,7 @@ public:
 
     stepped_server()
     {
-        std::string path = "/tmp/perdure-XXXXXX";
-        if (!::mkdtemp(path.data())) throw std::runtime_error{"no directory for a socket"};
-        directory_ = path;
-        const std::string file = directory_ + "/.s.PGSQL.5432";
+        const std::string file = directory_.path() + "/.s.PGSQL.5432";
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
         file.copy(address.sun_path, sizeof address.sun_path - 1);
@@ -59,10 +55,9 @@ public:
     {
         for (const session& s : sessions_) ::close(s.socket);
         ::close(listening_);
-        std::filesystem::remove_all(directory_);
     }
 
-    std::string dsn() const { return "host=" + directory_ + " user=x dbname=x"; }
+    std::string dsn() const { return "host=" + directory_.path() + " user=x dbname=x"; }
 
     /// Statements that contain `part` return one row of these values.
     void answer(std::string part, std::vector<value> row)
@@ -361,7 +356,7 @@ private:
         ready(s);
     }
 
-    std::string directory_;
+    temporary_directory directory_;
     int listening_ = -1;
     std::int32_t last_pid_ = 0;
     std::size_t at_most_ = 1 << 20;
