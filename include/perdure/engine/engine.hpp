@@ -57,7 +57,8 @@ public:
     engine_options& response_timeout(std::chrono::milliseconds timeout);
     /// A connection string of its own for the listener, to the same database, for when the other
     /// one leads through a proxy that pools transactions (LISTEN needs a session). Default: the
-    /// engine's.
+    /// engine's. The listener's session has the application_name `perdure listener`, unless its
+    /// string or `PGAPPNAME` gives it one.
     engine_options& listener_dsn(std::string dsn);
     /// How others are told of work, and whether this process listens. Default: coalesced.
     engine_options& notifications(notification_mode mode);
