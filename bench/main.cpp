@@ -14,13 +14,16 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace {
 
+constexpr int usage_error = 2;
+
 struct benchmark
 {
-    const char* name;
+    std::string_view name;
     const char* what;
     void (*measure)(const bench::options&, bench::report&);
 };
@@ -69,7 +72,7 @@ void run(const benchmark& chosen, const bench::options& how)
     if (!how.plot.empty()) bench::require_gnuplot();
     output_file json{how.json};
     bench::heed_interrupts();
-    bench::report report{chosen.name};
+    bench::report report{std::string{chosen.name}};
     chosen.measure(how, report);
     report.print_table();
     json.write(report.json());
@@ -89,7 +92,7 @@ int main(int argc, char** argv)
     std::string name;
     std::string names = "Benchmarks:";
     for (const benchmark& each : benchmarks) {
-        std::string padded = each.name;
+        std::string padded{each.name};
         padded.resize(14, ' ');
         names += "\n  " + padded + each.what;
     }
@@ -103,14 +106,18 @@ int main(int argc, char** argv)
         ->check(CLI::Range(1, 100));
     application.add_option("--seconds", how.seconds, "How long one measurement takes")
         ->check(CLI::Range(0.1, 3600.0));
-    CLI11_PARSE(application, argc, argv);
-
-    const auto chosen = std::find_if(
-        benchmarks.begin(), benchmarks.end(), [&](const auto& each) { return each.name == name; });
+    const benchmark* chosen = nullptr;
     try {
+        application.parse(argc, argv);
+        chosen = std::ranges::find(benchmarks, name, &benchmark::name);
         if (chosen == benchmarks.end())
-            throw std::runtime_error{
-                "there is no benchmark \"" + name + "\"; perdure_bench --help names them"};
+            throw CLI::ValidationError{"there is no benchmark \"" + name + "\""};
+    } catch (const CLI::ParseError& end) { // also --help
+        if (end.get_exit_code() == 0) return application.exit(end);
+        std::fprintf(stderr, "perdure_bench: %s; --help names all\n", end.what());
+        return usage_error;
+    }
+    try {
         run(*chosen, how);
         return 0;
     } catch (const bench::interrupted&) {

@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 namespace {
 
 constexpr const char* stayed_locked =
-    "another transaction held a lock on the instance for too long; nothing was changed";
+    "another transaction held a lock on the instance for too long";
 
 void report(
     store_core& core, batch_machine& machine, const pg::error& failure,
