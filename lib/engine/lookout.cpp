@@ -14,17 +14,35 @@ lookout::~lookout()
         if (topic->watching.empty()) topic->waiting.clear();
         of_->schedule(*topic); // another poller of this process, without room, passes it on now
     }
+    hand_over();
+    // Others were not told of what it would have looked for.
+    if (!of_->says_.pending().empty()) of_->says_.urge(of_->now_());
     of_->changed();
+}
+
+/// Other pollers of this process look for what this one was looking for.
+void lookout::hand_over()
+{
+    const time_point now = of_->now_();
+    std::erase_if(looking_for_, [&](const sought& each) {
+        if (!each.topic->has_room()) return false;
+        of_->add(*each.topic, {each.what.id, now, now});
+        return true;
+    });
 }
 
 void lookout::room(bool free)
 {
     if (std::exchange(room_, free) == free) return;
+    if (!free) hand_over(); // it may take a while
     for (state* const topic : topics_) {
-        if (!free)
+        if (!free) {
             of_->pass_all(*topic);
-        else if (std::exchange(topic->said_full, false))
-            add_once(of_->says_.pending().free, topic->name); // goes out with what goes out next
+        } else {
+            topic->asked_last_until = {};
+            if (std::exchange(topic->said_full, false)) // goes out with what goes out next
+                of_->says_.pending().add_free(topic->name);
+        }
         of_->schedule(*topic);
     }
 }
@@ -84,10 +102,11 @@ void lookout::found_all(bool claimed, std::span<const store::queue_due> due)
         of_->suspect();
     // What was found is worked on now: others need not look, and most often hear so along with what
     // comes of it.
-    if (claimed && !of_->says_.pending().served.empty()) {
-        std::size_t others = 0;
-        for (const state* topic : topics_) others = std::max(others, topic->others.size());
-        of_->says_.urge(of_->now_() + silence_towards(others));
+    if (claimed && !served.empty() && !of_->says_.pending().served.empty()) {
+        time_point at = time_point::max();
+        for (const auto& [topic, what] : served)
+            at = std::min(at, what.since + silence_towards(topic->others.size()));
+        of_->says_.urge(std::max(at, of_->now_()));
     }
     for (std::size_t i = 0; i < topics_.size(); ++i) {
         state* const topic = topics_[i];
@@ -147,8 +166,8 @@ void lookout::pass_due()
 
 void lookout::left_some()
 {
-    room(false);
     auto left = std::exchange(looking_for_, {});
+    room(false);
     if (left.empty()) // found without having been announced
         for (state* const topic : topics_) left.push_back({topic, {of_->says_.draw_id(), {}, {}}});
     const time_point now = of_->now_();

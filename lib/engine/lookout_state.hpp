@@ -29,7 +29,8 @@ struct lookout::state
     std::vector<member_id> others;                // who look at it, too
     std::map<member_id, time_point> without_room; // those of them that said so, and until when
     std::optional<timestamp> told;                // an instant at which all of them look
-    bool said_full = false;
+    bool said_full = false;        // others were told, and not yet that it has room again
+    time_point asked_last_until{}; // by all others, who know that it has none
     bool announced_presence = false;
 
     bool has_room() const noexcept
@@ -37,10 +38,5 @@ struct lookout::state
         return std::ranges::any_of(watching, [](const lookout* each) { return each->room_; });
     }
 };
-
-inline void add_once(std::vector<std::string>& names, const std::string& name)
-{
-    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
-}
 
 } // namespace perdure

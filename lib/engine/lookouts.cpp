@@ -27,14 +27,6 @@ time_point later(time_point from, std::chrono::steady_clock::duration wait) noex
     return from == time_point::max() ? from : from + wait;
 }
 
-std::vector<store::announcement_id>& ids_of(
-    std::vector<store::heard_announcements>& said, const std::string& name)
-{
-    const auto found = std::ranges::find(said, name, &store::heard_announcements::topic);
-    if (found != said.end()) return found->ids;
-    return said.emplace_back(store::heard_announcements{name, {}}).ids;
-}
-
 bool is_among(std::span<const member_id> members, member_id who)
 {
     return std::ranges::find(members, who) != members.end();
@@ -205,8 +197,9 @@ void lookouts::joined(const topic& what, member_id who)
 {
     state* const where = find(what);
     if (!where || who == self_) return;
-    if (std::ranges::find(where->others, who) == where->others.end()) where->others.push_back(who);
+    if (!is_among(where->others, who)) where->others.push_back(who);
     where->without_room.erase(who);
+    where->asked_last_until = {}; // it does not know
 }
 
 void lookouts::left(const topic& what, member_id who)
@@ -233,12 +226,14 @@ void lookouts::present(const topic& what, std::vector<member_id> members)
     std::ranges::sort(members);
     const auto doubles = std::ranges::unique(members);
     members.erase(doubles.begin(), doubles.end());
+    std::vector<member_id> known = where.others;
+    std::ranges::sort(known);
+    if (!std::ranges::includes(known, members)) where.asked_last_until = {}; // they do not know
     where.others = std::move(members);
-    std::erase_if(where.without_room, [&](const auto& each) {
-        return std::ranges::find(where.others, each.first) == where.others.end();
-    });
+    std::erase_if(
+        where.without_room, [&](const auto& each) { return !is_among(where.others, each.first); });
     if (where.watching.empty() || std::exchange(where.announced_presence, true)) return;
-    add_once(says_.pending().joined, where.name);
+    says_.pending().add_joined(where.name);
     says_.urge(now_());
 }
 
@@ -283,9 +278,7 @@ void lookouts::say_served(state& where, store::announcement_id id)
         return;
     }
     if (where.others.empty()) return;
-    auto& ids = ids_of(says.served, where.name);
-    ids.push_back(id);
-    if (ids.size() > most_remembered) ids.erase(ids.begin()); // they have looked by now
+    says.add_served(where.name, id);
 }
 
 bool lookouts::is_told(const topic& what, timestamp due) const
@@ -357,8 +350,8 @@ void lookouts::pass(state& where, store::announcement_id id)
         where.others, [&](member_id other) { return may_have_room(where, other); });
     if (!anybody) return;
     where.said_full = true;
-    std::erase(says_.pending().free, where.name);
-    ids_of(says_.pending().passed, where.name).push_back(id);
+    where.asked_last_until = now_() + full_for;
+    says_.pending().add_passed(where.name, id);
     says_.urge(now_());
 }
 
@@ -383,7 +376,7 @@ unsigned lookouts::before_us(
         if (!is_among(holders, other) && may_have_room(where, other)) ahead.push_back(other);
     }
     // Who has said that it has no room comes behind all that have not, with all others who have.
-    const bool last = where.said_full && !where.has_room();
+    const bool last = now_() < where.asked_last_until && !where.has_room();
     return holders_before_us(where, holders) +
            (last ? static_cast<unsigned>(ahead.size()) : count_before(self_, ahead, id));
 }
@@ -407,7 +400,7 @@ void lookouts::changed()
 {
     for (const auto& [which, where] : topics_) {
         if (!where->watching.empty() || !std::exchange(where->announced_presence, false)) continue;
-        add_once(says_.pending().left, where->name);
+        says_.pending().add_left(where->name);
         says_.urge(now_());
     }
     if (changed_) changed_();

@@ -81,6 +81,7 @@ private:
         announced what;
     };
 
+    void hand_over();
     void forget_until(state& topic, std::optional<timestamp> earliest);
     void tell(state& topic, timestamp due);
     void lower(const state& topic, timestamp to);

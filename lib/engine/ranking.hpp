@@ -8,6 +8,7 @@
 #include <perdure/store/announcement.hpp>
 #include <perdure/store/identifiers.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -57,13 +58,13 @@ inline std::chrono::steady_clock::duration patience_behind(unsigned before) noex
 /// How long others are told nothing of what a poller of this process looks for at once.
 inline constexpr std::chrono::milliseconds time_to_look{10};
 
-/// After how long whoever found something says that nobody else need look, unless that went along
-/// with a commit before. A notification wakes all of the others, a look in vain one of them: where
-/// they are many, the next one may look.
+/// How long after an announcement whoever has found its tasks says so, unless that went along with
+/// a commit before: in time for the second one not to look, and where there are many others for the
+/// third, since a notification wakes all of them and a look in vain only one.
 inline std::chrono::steady_clock::duration silence_towards(std::size_t others) noexcept
 {
     constexpr std::size_t many = 8;
-    return others > many ? patience_behind(2) * 3 / 4 : time_to_look;
+    return patience_behind(others > many ? 2 : 1) * 3 / 4;
 }
 
 } // namespace perdure

@@ -1,7 +1,6 @@
 // What pollers look for: a kind of tasks on a queue.
 #pragma once
 
-#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <optional>

@@ -1,7 +1,6 @@
 #include <engine/wake_hub.hpp>
 
 #include <algorithm>
-#include <functional>
 #include <utility>
 
 namespace perdure {
@@ -118,7 +117,8 @@ std::optional<wake_hub::rider> wake_hub::lead(const store::announcement& what)
 {
     if (mode_ == notification_mode::none) return std::nullopt;
     const time_point now = now_();
-    const store::announcement news = worth_telling(what);
+    store::announcement news = what;
+    store::announcement left_out = take_known(news);
     const bool known = !what.empty(); // else only the database knows, and perhaps it is nothing
     if (known && news.empty()) return std::nullopt; // others look then anyway
     telling goes;
@@ -138,10 +138,14 @@ std::optional<wake_hub::rider> wake_hub::lead(const store::announcement& what)
         says_.commits(now);
     }
     rider made{goes.id, {}, mode_ == notification_mode::transactional};
+    // What is under way by itself may say the opposite, and arrive later.
+    if (sending_ && !goes.what.free.empty()) says_.pending().free.swap(goes.what.free);
     if (goes.leads) {
         store::announcement said = goes.what;
         said.add(news);
         made.payload = payload_of(std::move(said), goes.id, now);
+        goes.news = std::move(news);
+        goes.left_out = std::move(left_out);
     }
     telling_.push_back(std::move(goes));
     if (takes_along) says_.boards(made.id);
@@ -177,9 +181,11 @@ void wake_hub::committed(const store::announcement& what, std::optional<store::a
     ended(what.finished);
     wake(what.withdrawn);
     raise(told_);
-    if (told_along) return told(what);
     if (mode_ == notification_mode::none) return;
-    const store::announcement news = worth_telling(what);
+    if (told_along) told(rode ? rode->news : what);
+    // Who was to look earlier may have looked before this could be seen.
+    store::announcement news = !told_along ? what : rode ? rode->left_out : store::announcement{};
+    take_known(news);
     if (news.empty()) return;
     says_.pending().add(news);
     says_.urge(served_here(news) ? now + time_to_look : now);
@@ -198,17 +204,21 @@ bool wake_hub::served_here(const store::announcement& what) const
 }
 
 /// Leaves out the instants at which others look anyway, or before which they do.
-store::announcement wake_hub::worth_telling(const store::announcement& what) const
+/// \returns what was left out.
+store::announcement wake_hub::take_known(store::announcement& news) const
 {
-    store::announcement news = what;
-    const auto known = [this](task_kind kind) {
-        return [this, kind](const store::announced_queue& each) {
-            return each.due && lookouts_.is_told({kind, each.queue}, *each.due);
-        };
+    store::announcement known;
+    known.since = news.since;
+    const auto take = [this](auto& from, auto& to, task_kind kind) {
+        const auto taken = std::ranges::partition(from, [&](const store::announced_queue& each) {
+            return !each.due || !lookouts_.is_told({kind, each.queue}, *each.due);
+        });
+        to.assign(taken.begin(), taken.end());
+        from.erase(taken.begin(), taken.end());
     };
-    std::erase_if(news.workflow_queues, known(task_kind::workflow));
-    std::erase_if(news.activity_queues, known(task_kind::activity));
-    return news;
+    take(news.workflow_queues, known.workflow_queues, task_kind::workflow);
+    take(news.activity_queues, known.activity_queues, task_kind::activity);
+    return known;
 }
 
 void wake_hub::told(const store::announcement& what)
@@ -328,15 +338,9 @@ void wake_hub::tell_again(const telling& failed)
     store::announcement& says = says_.pending();
     store::announcement again = failed.what;
     again.free.clear(); // costs a place in the order
-    const auto forget = [](auto& words, const std::vector<std::string>& newer, auto topic) {
-        std::erase_if(words, [&](const auto& each) {
-            return std::ranges::find(newer, topic(each)) != newer.end();
-        });
-    };
-    forget(again.passed, says.free, [](const auto& each) { return each.topic; });
-    forget(again.joined, says.left, std::identity{});
-    forget(again.left, says.joined, std::identity{});
-    says.add(again);
+    again.add(says);
+    again.id = says.id;
+    says = std::move(again);
     first_pending_ = std::min(first_pending_, failed.number);
 }
 
@@ -378,12 +382,12 @@ void wake_hub::announced(const store::announcement& what, store::announcement_id
     const member_id sender = member_of(what.from);
     for_each_topic(what.joined, [&](const topic& which) { lookouts_.joined(which, sender); });
     for_each_topic(what.left, [&](const topic& which) { lookouts_.left(which, sender); });
-    for_each_topic(what.free, [&](const topic& which) { lookouts_.freed(which, sender); });
     for_each_topic(
         what.served, [&](const topic& which, const auto& ids) { lookouts_.served(which, ids); });
     for_each_topic(what.passed, [&](const topic& which, const auto& ids) {
         lookouts_.passed(which, sender, ids);
     });
+    for_each_topic(what.free, [&](const topic& which) { lookouts_.freed(which, sender); });
     for_each_queue(what, [&](task_kind kind, const store::announced_queue& queue) {
         lookouts_.heard(kind, queue, what.since, id, sender, what.sender_looks);
     });

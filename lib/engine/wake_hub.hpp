@@ -19,7 +19,6 @@
 #include <functional>
 #include <limits>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -136,7 +135,9 @@ private:
     struct telling
     {
         store::announcement_id id{};
-        store::announcement what; ///< goes along, and is told again should it not arrive
+        store::announcement what;     ///< goes along, and is told again should it not arrive
+        store::announcement news;     ///< of the commit itself, with which it is told again
+        store::announcement left_out; ///< of the commit itself: others look then anyway
         std::uint64_t number = std::numeric_limits<std::uint64_t>::max(); ///< for `was_told`
         std::optional<time_point> since; ///< the commit was made up; nothing: signals, or by itself
         bool leads = true;               ///< others are told
@@ -155,7 +156,7 @@ private:
     void tell_again(const telling& failed);
     bool others_wait() const;
     bool served_here(const store::announcement& what) const;
-    store::announcement worth_telling(const store::announcement& what) const;
+    store::announcement take_known(store::announcement& news) const;
     void told(const store::announcement& what);
     void forget_empty();
 

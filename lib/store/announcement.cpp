@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
@@ -15,6 +16,12 @@ namespace perdure::store {
 namespace json = boost::json;
 
 namespace {
+
+/// Most announcements about one topic of which something is said; whoever waits to hear of an older
+/// one has looked by now.
+constexpr std::size_t most_heard = 64;
+/// More instances do not fit into a payload, however short their keys are.
+constexpr std::size_t most_instances = maximum_announcement / 2;
 
 void add_to(std::vector<announced_queue>& queues, announced_queue what)
 {
@@ -32,18 +39,17 @@ void add_to(std::vector<announced_queue>& queues, announced_queue what)
     }
 }
 
-void add_to(std::vector<heard_announcements>& heard, const heard_announcements& what)
+void add_to(std::vector<heard_announcements>& heard, std::string_view topic, announcement_id id)
 {
-    const auto same = std::ranges::find(heard, what.topic, &heard_announcements::topic);
-    if (same == heard.end())
-        heard.push_back(what);
-    else
-        same->ids.insert(same->ids.end(), what.ids.begin(), what.ids.end());
+    auto same = std::ranges::find(heard, topic, &heard_announcements::topic);
+    if (same == heard.end()) same = heard.insert(same, heard_announcements{std::string{topic}, {}});
+    same->ids.push_back(id);
+    if (same->ids.size() > most_heard) same->ids.erase(same->ids.begin());
 }
 
-void add_to(std::vector<std::string>& topics, const std::string& what)
+void add_to(std::vector<std::string>& topics, std::string_view topic)
 {
-    if (std::ranges::find(topics, what) == topics.end()) topics.push_back(what);
+    if (std::ranges::find(topics, topic) == topics.end()) topics.emplace_back(topic);
 }
 
 void write(json::object& out, std::string_view member, const std::vector<announced_queue>& queues)
@@ -157,6 +163,35 @@ void announcement::add_activity_queue(std::string_view queue, std::optional<time
     if (due) since = std::min(since, *due);
 }
 
+void announcement::add_served(std::string_view topic, announcement_id which)
+{
+    add_to(served, topic, which);
+}
+
+void announcement::add_passed(std::string_view topic, announcement_id which)
+{
+    std::erase(free, topic);
+    add_to(passed, topic, which);
+}
+
+void announcement::add_free(std::string_view topic)
+{
+    std::erase_if(passed, [&](const heard_announcements& each) { return each.topic == topic; });
+    add_to(free, topic);
+}
+
+void announcement::add_joined(std::string_view topic)
+{
+    std::erase(left, topic);
+    add_to(joined, topic);
+}
+
+void announcement::add_left(std::string_view topic)
+{
+    std::erase(joined, topic);
+    add_to(left, topic);
+}
+
 void announcement::add(const announcement& other)
 {
     for (const announced_queue& each : other.workflow_queues) add_to(workflow_queues, each);
@@ -165,12 +200,19 @@ void announcement::add(const announcement& other)
     since = std::min(since, other.since);
     finished.insert(finished.end(), other.finished.begin(), other.finished.end());
     withdrawn.insert(withdrawn.end(), other.withdrawn.begin(), other.withdrawn.end());
-    everything = everything || other.everything;
-    for (const heard_announcements& each : other.served) add_to(served, each);
-    for (const heard_announcements& each : other.passed) add_to(passed, each);
-    for (const std::string& each : other.free) add_to(free, each);
-    for (const std::string& each : other.joined) add_to(joined, each);
-    for (const std::string& each : other.left) add_to(left, each);
+    everything =
+        everything || other.everything || finished.size() + withdrawn.size() > most_instances;
+    if (everything) {
+        finished.clear();
+        withdrawn.clear();
+    }
+    for (const heard_announcements& each : other.served)
+        for (const announcement_id which : each.ids) add_served(each.topic, which);
+    for (const heard_announcements& each : other.passed)
+        for (const announcement_id which : each.ids) add_passed(each.topic, which);
+    for (const std::string& each : other.free) add_free(each);
+    for (const std::string& each : other.joined) add_joined(each);
+    for (const std::string& each : other.left) add_left(each);
 }
 
 bool announcement::empty() const noexcept

@@ -2,6 +2,7 @@
 #include <engine/engine_core.hpp>
 
 #include "acceptance/installation.hpp"
+#include "fleet.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -22,13 +23,6 @@ using namespace perdure::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-store::announcement work_on(const std::string& queue)
-{
-    store::announcement what;
-    what.add_workflow_queue(queue);
-    return what;
-}
 
 /// An engine whose server takes connections, and never says a word.
 struct unheard
@@ -73,6 +67,9 @@ TEST_CASE("who waits until others were told waits for what goes along with a com
             hub.committed(work_on("us"), rider->id);
         else
             hub.not_told(rider->id); // then it is to be said by itself, which cannot be done
+        engine.io.restart();
+        engine.io.poll();
+        CHECK(told == confirmed);
         engine.io.restart();
         run(engine.io, wait_until([&] { return told; }));
     }

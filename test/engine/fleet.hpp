@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace perdure::test {
@@ -34,13 +35,15 @@ struct fleet
 {
     struct process
     {
-        process(fleet& of, const std::string& name)
-            : hub{name, notification_mode::coalesced, 1s, [&of] { return of.now; }}
+        process(fleet& of, std::string called)
+            : name{std::move(called)},
+              hub{name, notification_mode::coalesced, 1s, [&of] { return of.now; }}
         {
             hub.clock().observe(start_there, start);
             hub.set_path(notification_path::up);
             place = hub.pollers().watch(task_kind::workflow, {"eu"}, flag);
         }
+        std::string name;
         wake_hub hub;
         parked flag;
         std::unique_ptr<lookout> place;
@@ -50,13 +53,18 @@ struct fleet
     {
         std::vector<member_id> members;
         for (int i = 0; i < count; ++i) {
-            const std::string name = "process " + std::to_string(i);
-            processes.push_back(std::make_unique<process>(*this, name));
-            members.push_back(member_of(name));
+            add("process " + std::to_string(i));
+            members.push_back(member_of(processes.back()->name));
         }
         for (const auto& each : processes) each->hub.pollers().present(eu, members);
         settle();
         for (const auto& each : processes) each->flag.raised = false;
+    }
+
+    /// It knows nobody yet.
+    process& add(std::string name)
+    {
+        return *processes.emplace_back(std::make_unique<process>(*this, std::move(name)));
     }
 
     /// Everybody hears it, who sent it too.
@@ -95,6 +103,15 @@ struct fleet
     int notifications = 0;
     std::vector<std::unique_ptr<process>> processes;
 };
+
+/// What a commit changes that leaves work on a queue; who says so, where that matters.
+inline store::announcement work_on(const std::string& queue, std::string from = "another")
+{
+    store::announcement what;
+    what.add_workflow_queue(queue);
+    what.from = std::move(from);
+    return what;
+}
 
 /// What goes along with a commit of this; nothing: it is told later.
 inline std::optional<wake_hub::rider> lead(wake_hub& hub, const store::announcement& what)

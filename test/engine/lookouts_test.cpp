@@ -109,8 +109,30 @@ TEST_CASE("where many listen the next one may look, rather than wake all to say 
         auto* const looks = all.in_order().front();
         looks->place->look();
         looks->place->found_all(true, {});
-        CHECK(looks->hub.next_notification() == all.now + (count > 9 ? 60ms : 10ms));
+        CHECK(looks->hub.next_notification() == all.now + (count > 9 ? 60ms : 15ms));
     }
+}
+
+TEST_CASE("how many listen is asked of the queue that was looked at, from when it was announced")
+{
+    fleet all{1};
+    parked flag;
+    lookouts& pollers = all.processes[0]->hub.pollers();
+    const auto place = pollers.watch(task_kind::workflow, {"crowded", "rare"}, flag);
+    std::vector<member_id> crowd;
+    for (int i = 0; i != 20; ++i) crowd.push_back(member_id{i});
+    pollers.present({task_kind::workflow, "crowded"}, crowd);
+    pollers.present({task_kind::workflow, "rare"}, {member_id{1}});
+    all.settle();
+    all.now += 10ms;
+    pollers.heard(
+        task_kind::workflow, {"rare", {}, {}}, start_there, store::announcement_id{1}, member_id{1},
+        false);
+    const time_point announced = all.now;
+    place->look();
+    all.now += 4ms;
+    place->found_all(true, {});
+    CHECK(all.processes[0]->hub.next_notification() == announced + 15ms);
 }
 
 TEST_CASE("what its sender looks for at once others look for later")
@@ -391,4 +413,42 @@ TEST_CASE(
     if (hub.next_notification()) note(*hub.take_payload());
     CHECK(sent <= (all.now - begun) / 2ms + 2);
     CHECK(said.size() == 1000);
+}
+
+TEST_CASE("an instant that went unsaid, since others were to look earlier, is said once they have")
+{
+    for (const bool in_time : {true, false}) {
+        CAPTURE(in_time);
+        fleet all{2};
+        auto& one = *all.processes[0];
+        store::announcement timer;
+        timer.add_workflow_queue("eu", start_there + 1s);
+        all.say(store::encode(timer));
+        all.now = start + 999ms;
+        store::announcement batch;
+        batch.finished.push_back(store::instance_key{7});
+        batch.add_workflow_queue("eu", start_there + 10s);
+        const auto rider = lead(one.hub, batch);
+        REQUIRE(rider);
+        CHECK(store::decode_announcement(rider->payload)->workflow_queues.empty());
+        if (!in_time) all.now += 2ms; // they have looked, and have not seen it
+        one.hub.committed(batch, rider->id);
+        all.now += 10ms;
+        const auto payload = one.hub.take_payload();
+        REQUIRE(payload.has_value() != in_time);
+        if (payload)
+            CHECK(
+                store::decode_announcement(*payload)->workflow_queues.at(0).due ==
+                start_there + 10s);
+    }
+}
+
+TEST_CASE("who leaves without having looked for what was committed here has others told at once")
+{
+    fleet all{0};
+    auto& one = all.add("process 0");
+    one.hub.committed(work_on("eu"), std::nullopt);
+    REQUIRE(one.hub.next_notification() == all.now + 10ms);
+    one.place.reset();
+    CHECK(one.hub.next_notification() == all.now);
 }

@@ -18,7 +18,7 @@ TEST_CASE("who has no room passes, until one has, and is asked last from then on
     auto& free = *all.processes[3];
     for (const auto& each : all.processes)
         if (each.get() != &free) each->place->room(false);
-    for (std::uint32_t id = 1; id <= 20; ++id) {
+    for (std::uint32_t id = 1; id <= 90; ++id) {
         free.flag.due = time_point::max();
         all.say(work_of("a client", id));
         all.settle();
@@ -27,8 +27,110 @@ TEST_CASE("who has no room passes, until one has, and is asked last from then on
         free.place->found_all(true, {});
         all.now += 1s;
     }
-    // Each task and that it was served; each passed once at most, and all had joined.
-    CHECK(all.notifications < 20 + 20 + 5 + 5);
+    // Each task and that it was served; four passed once in half a minute at most, and all had joined.
+    CHECK(all.notifications <= 90 + 90 + 4 * 3 + 5);
+}
+
+TEST_CASE("who does not know who has no room does not wait for those who have told others")
+{
+    for (const bool joins : {true, false}) {
+        CAPTURE(joins);
+        fleet all{5};
+        auto* free = all.processes.back().get();
+        std::uint32_t id = 0;
+        const auto serve = [&] {
+            free->flag.due = time_point::max();
+            all.say(work_of("a client", ++id));
+            all.settle();
+            CHECK(free->flag.due <= all.now);
+            free->place->look();
+            free->place->found_all(true, {});
+        };
+        for (const auto& each : all.processes)
+            if (each.get() != free) each->place->room(false);
+        for (int i = 0; i != 20; ++i) serve();
+        if (joins) {
+            free->place->room(false);
+            free = &all.add("process 5");
+        } else { // its session has ended, and it begins anew
+            free->hub.set_path(notification_path::down);
+            free->hub.set_path(notification_path::up);
+        }
+        std::vector<member_id> members;
+        for (const auto& each : all.processes) members.push_back(member_of(each->name));
+        free->hub.pollers().present(eu, members);
+        all.settle();
+        for (int i = 0; i != 20; ++i) serve();
+    }
+}
+
+TEST_CASE("that there is room again is not said before what it takes back")
+{
+    fleet all{2};
+    auto& one = *all.processes[0];
+    auto& other = *all.processes[1];
+    const auto has_room = [&] { // in the other's eyes
+        store::announcement held;
+        held.add_workflow_queue("eu", {}, member_of("process 0"));
+        other.place->look();
+        other.hub.committed(held, store::announcement_id{99});
+        const bool waits = other.flag.due > all.now;
+        other.place->look();
+        return waits;
+    };
+    REQUIRE(has_room());
+    const auto fill = [&] {
+        one.hub.notified(work_of("a client", 1));
+        one.place->look();
+        one.place->left_some();
+        all.now += 10ms;
+    };
+    // Not said yet: then it need not be said at all.
+    fill();
+    one.place->room(true);
+    store::announcement end;
+    end.finished.push_back(store::instance_key{1});
+    one.hub.committed(end, std::nullopt);
+    all.settle();
+    CHECK(has_room());
+    // Under way.
+    fill();
+    const auto passes = one.hub.take_payload();
+    REQUIRE(passes);
+    one.place->room(true);
+    all.now += 10ms;
+    const auto quicker = lead(one.hub, end);
+    REQUIRE(quicker);
+    other.hub.notified(quicker->payload);
+    one.hub.committed(end, quicker->id);
+    other.hub.notified(*passes);
+    CHECK_FALSE(has_room());
+    one.hub.sent();
+    all.now += 10ms;
+    const auto behind = lead(one.hub, end);
+    REQUIRE(behind);
+    other.hub.notified(behind->payload);
+    CHECK(has_room());
+}
+
+TEST_CASE("what a poller was looking for when it failed, or left, another of its process looks for")
+{
+    for (const bool leaves : {false, true}) {
+        CAPTURE(leaves);
+        fleet all{1};
+        auto& one = *all.processes[0];
+        parked second;
+        const auto place = one.hub.pollers().watch(task_kind::workflow, {"eu"}, second);
+        place->look();
+        one.hub.committed(work_on("eu"), std::nullopt);
+        one.place->look();
+        CHECK(second.due == time_point::max());
+        if (leaves)
+            one.place.reset();
+        else
+            one.place->room(false);
+        CHECK(second.due <= all.now);
+    }
 }
 
 TEST_CASE("when nobody has room nobody passes for ever")

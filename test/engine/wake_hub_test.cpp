@@ -17,6 +17,7 @@
 
 namespace asio = boost::asio;
 using namespace perdure;
+using perdure::test::work_on;
 using namespace std::chrono_literals;
 
 namespace {
@@ -84,14 +85,6 @@ struct fixture
     wake_hub hub{"me", notification_mode::coalesced, 100ms};
     parked poller{io};
 };
-
-store::announcement work_on(const std::string& queue, std::string from = "another")
-{
-    store::announcement what;
-    what.add_workflow_queue(queue);
-    what.from = std::move(from);
-    return what;
-}
 
 } // namespace
 

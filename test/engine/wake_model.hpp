@@ -190,6 +190,7 @@ public:
         if (visible_at > world_.now) due = world_.there(visible_at);
         what.since = world_.there(world_.now);
         what.add_workflow_queue("eu", due, world_.some_holder());
+        if (world_.once_in(3)) what.finished.push_back(store::instance_key{0}); // in one batch
         const auto rider = hub_.lead(what);
         world_.in(world_.commit_time(), [this, what, rider, visible_at] {
             if (!alive_) return; // before the commit reached the server

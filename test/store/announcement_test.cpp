@@ -150,3 +150,47 @@ TEST_CASE("an announcement is empty until something is worth looking at")
     requests.request_queues.push_back({});
     CHECK_FALSE(requests.empty());
 }
+
+TEST_CASE("what is gathered while nothing can be said stays small")
+{
+    announcement gathered;
+    announcement more;
+    for (int i = 0; i != 100; ++i) more.finished.push_back(static_cast<instance_key>(i));
+    more.withdrawn = more.finished;
+    more.add_served("w:eu", announcement_id{1});
+    more.add_passed("w:us", announcement_id{2});
+    for (int i = 0; i != 19; ++i) gathered.add(more);
+    CHECK(gathered.finished.size() == 1'900);
+    CHECK_FALSE(gathered.everything);
+    for (int i = 0; i != 100; ++i) gathered.add(more);
+    CHECK(gathered.everything);
+    CHECK(gathered.finished.empty());
+    CHECK(gathered.withdrawn.empty());
+    REQUIRE(gathered.served.size() == 1);
+    CHECK(gathered.served[0].ids.size() == 64);
+    REQUIRE(gathered.passed.size() == 1);
+    CHECK(gathered.passed[0].ids.size() == 64);
+}
+
+TEST_CASE("what is said of room and presence takes back what was to be said before")
+{
+    announcement what;
+    what.add_free("w:eu");
+    what.add_passed("w:eu", announcement_id{1});
+    CHECK(what.free.empty());
+    what.add_passed("w:us", announcement_id{1});
+    what.add_free("w:eu");
+    REQUIRE(what.passed.size() == 1);
+    CHECK(what.passed[0].topic == "w:us");
+    CHECK(what.free == std::vector<std::string>{"w:eu"});
+    what.add_joined("w:eu");
+    what.add_joined("w:us");
+    what.add_joined("w:us");
+    announcement newer;
+    newer.add_left("w:eu");
+    what.add(newer);
+    CHECK(what.joined == std::vector<std::string>{"w:us"});
+    CHECK(what.left == std::vector<std::string>{"w:eu"});
+    what.add_joined("w:eu");
+    CHECK(what.left.empty());
+}

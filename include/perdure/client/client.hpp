@@ -31,10 +31,10 @@ public:
     explicit client(engine& on);
 
     /// Starts an instance. When this returns it is durable. Workers are told along with the commit,
-    /// or at most 2 ms later: while a process starts many, and when a worker of the same engine has
-    /// room, which takes it most likely; or along with one of the next commits, while commits have
-    /// to wait for each other. A program that ends when its execution context has nothing
-    /// left to do has told them.
+    /// or at most 2 ms later while a process starts many, or 10 ms later when a worker of the same
+    /// engine has room, which takes it most likely; or along with one of the next commits, while
+    /// commits have to wait for each other. A program that ends when its execution context has
+    /// nothing left to do has told them.
     ///
     /// Starts that are under way at the same time share transactions. If the connection breaks
     /// while a start is being committed, it is asked again under the same key, so that it happens

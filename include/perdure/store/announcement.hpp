@@ -73,7 +73,18 @@ struct PERDURE_DECL announcement
         std::optional<member_id> holder = {});
     /// Names a queue of activity tasks; the earlier of two instants stays.
     void add_activity_queue(std::string_view queue, std::optional<timestamp> due = {});
-    /// Adds what another one says.
+    /// Says of an announcement that the sender has looked for it.
+    void add_served(std::string_view topic, announcement_id which);
+    /// Says of an announcement that the sender has no room for it, nor for others.
+    void add_passed(std::string_view topic, announcement_id which);
+    /// Says that the sender has room: it passes nothing.
+    void add_free(std::string_view topic);
+    /// Says that the sender looks at a topic, whatever was to be said before.
+    void add_joined(std::string_view topic);
+    /// Says that the sender does not look at a topic any more.
+    void add_left(std::string_view topic);
+    /// Adds what another one says, which is newer where they contradict each other. Of more
+    /// instances than a payload can hold only `everything` is left.
     void add(const announcement& other);
     /// Whether it names no queue and no instance.
     bool empty() const noexcept;
