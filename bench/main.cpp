@@ -111,10 +111,10 @@ int main(int argc, char** argv)
         application.parse(argc, argv);
         chosen = std::ranges::find(benchmarks, name, &benchmark::name);
         if (chosen == benchmarks.end())
-            throw CLI::ValidationError{"there is no benchmark \"" + name + "\""};
+            throw CLI::ValidationError{"there is no benchmark \"" + name + "\", --help names all"};
     } catch (const CLI::ParseError& end) { // also --help
         if (end.get_exit_code() == 0) return application.exit(end);
-        std::fprintf(stderr, "perdure_bench: %s; --help names all\n", end.what());
+        std::fprintf(stderr, "perdure_bench: %s\n", end.what());
         return usage_error;
     }
     try {
