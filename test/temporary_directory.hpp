@@ -2,7 +2,6 @@
 #pragma once
 
 #include <stdlib.h>
-#include <sys/stat.h>
 
 #include <filesystem>
 #include <stdexcept>
@@ -18,7 +17,7 @@ public:
     temporary_directory()
     {
         if (!::mkdtemp(path_.data())) throw std::runtime_error{"cannot make a directory " + path_};
-        ::chmod(path_.c_str(), 0755);
+        std::filesystem::permissions(path_, std::filesystem::perms{0755});
     }
     temporary_directory(const temporary_directory&) = delete;
     temporary_directory& operator=(const temporary_directory&) = delete;

@@ -90,8 +90,8 @@ public:
         return since + std::max<duration>(longest_ride, 4 * commit_);
     }
 
-    /// Whether a commit should take along what there is to say. Who has room, and who is there, is
-    /// said by itself: a commit may arrive late, or twice.
+    /// Whether a commit should take along what there is to say. Who has no room, and who is there,
+    /// is said by itself: a commit may arrive late, or twice.
     bool rides(time_point now) const noexcept { return (is_urgent(now) || held_) && may_ride(); }
     /// Whether it waits for something else to be said.
     bool is_held() const noexcept { return held_; }

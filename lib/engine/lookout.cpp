@@ -15,9 +15,9 @@ lookout::~lookout()
         of_->schedule(*topic); // another poller of this process, without room, passes it on now
     }
     hand_over();
+    of_->changed(); // before the next one, so that all of it goes out together
     // Others were not told of what it would have looked for.
     if (!of_->says_.pending().empty()) of_->says_.urge(of_->now_());
-    of_->changed();
 }
 
 /// Other pollers of this process look for what this one was looking for.
@@ -36,12 +36,12 @@ void lookout::room(bool free)
     if (std::exchange(room_, free) == free) return;
     if (!free) hand_over(); // it may take a while
     for (state* const topic : topics_) {
+        store::announcement& says = of_->says_.pending();
         if (!free) {
+            if (!topic->has_room()) std::erase(says.free, topic->name);
             of_->pass_all(*topic);
-        } else {
-            topic->asked_last_until = {};
-            if (std::exchange(topic->said_full, false)) // goes out with what goes out next
-                of_->says_.pending().add_free(topic->name);
+        } else if (of_->now_() < topic->asked_last_until) {
+            says.add_free(topic->name); // goes out with what goes out next
         }
         of_->schedule(*topic);
     }
@@ -166,16 +166,11 @@ void lookout::pass_due()
 
 void lookout::left_some()
 {
-    auto left = std::exchange(looking_for_, {});
-    room(false);
-    if (left.empty()) // found without having been announced
-        for (state* const topic : topics_) left.push_back({topic, {of_->says_.draw_id(), {}, {}}});
-    const time_point now = of_->now_();
-    for (const auto& [topic, what] : left)
-        if (topic->has_room()) // another poller of this process
-            of_->add(*topic, {what.id, now, now});
-        else
-            of_->pass(*topic, what.id);
+    if (looking_for_.empty()) // found without having been announced
+        for (state* const topic : topics_)
+            looking_for_.push_back({topic, {of_->says_.draw_id(), {}, {}}});
+    room(false); // if another poller of this process has some, that one looks
+    for (const auto& [topic, what] : std::exchange(looking_for_, {})) of_->pass(*topic, what.id);
 }
 
 } // namespace perdure

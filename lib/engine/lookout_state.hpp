@@ -29,8 +29,7 @@ struct lookout::state
     std::vector<member_id> others;                // who look at it, too
     std::map<member_id, time_point> without_room; // those of them that said so, and until when
     std::optional<timestamp> told;                // an instant at which all of them look
-    bool said_full = false;        // others were told, and not yet that it has room again
-    time_point asked_last_until{}; // by all others, who know that it has none
+    time_point asked_last_until{};                // by the others, who were told it has no room
     bool announced_presence = false;
 
     bool has_room() const noexcept

@@ -193,6 +193,11 @@ void lookouts::freed(const topic& what, member_id who)
     if (state* const where = find(what)) where->without_room.erase(who);
 }
 
+void lookouts::said_free(const topic& what)
+{
+    if (state* const where = find(what)) where->asked_last_until = {};
+}
+
 void lookouts::joined(const topic& what, member_id who)
 {
     state* const where = find(what);
@@ -233,6 +238,7 @@ void lookouts::present(const topic& what, std::vector<member_id> members)
     std::erase_if(
         where.without_room, [&](const auto& each) { return !is_among(where.others, each.first); });
     if (where.watching.empty() || std::exchange(where.announced_presence, true)) return;
+    where.asked_last_until = {}; // who joins is taken to have room
     says_.pending().add_joined(where.name);
     says_.urge(now_());
 }
@@ -342,17 +348,17 @@ void lookouts::add(state& where, lookout::announced what)
     schedule(where);
 }
 
-/// This process would look, and has no room. When nobody is known to have any, those who get some
-/// look by themselves.
+/// This process would look, and has no room. When nobody is known to have any, who gets some looks
+/// by himself; but for that each has said once that he has none.
 void lookouts::pass(state& where, store::announcement_id id)
 {
     const bool anybody = std::ranges::any_of(
         where.others, [&](member_id other) { return may_have_room(where, other); });
-    if (!anybody) return;
-    where.said_full = true;
-    where.asked_last_until = now_() + full_for;
+    const time_point now = now_();
+    if (!anybody && now < where.asked_last_until) return;
+    where.asked_last_until = now + full_for;
     says_.pending().add_passed(where.name, id);
-    says_.urge(now_());
+    says_.urge(now);
 }
 
 /// Gives up what this process was to look for, now that it has no room.

@@ -147,6 +147,8 @@ public:
     void passed(const topic& what, member_id by, std::span<const store::announcement_id> ids);
     /// Somebody else has room again.
     void freed(const topic& what, member_id who);
+    /// Others may have heard that this process has room, perhaps after they heard that it has none.
+    void said_free(const topic& what);
     void joined(const topic& what, member_id who);
     void left(const topic& what, member_id who);
     /// All that look at a topic, as the database knows them; this process too, or not yet.

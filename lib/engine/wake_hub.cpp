@@ -183,8 +183,11 @@ void wake_hub::committed(const store::announcement& what, std::optional<store::a
     raise(told_);
     if (mode_ == notification_mode::none) return;
     if (told_along) told(rode ? rode->news : what);
-    // Who was to look earlier may have looked before this could be seen.
-    store::announcement news = !told_along ? what : rode ? rode->left_out : store::announcement{};
+    store::announcement news;
+    if (!told_along)
+        news = what;
+    else if (rode) // who was to look earlier may have looked before this could be seen
+        news = rode->left_out;
     take_known(news);
     if (news.empty()) return;
     says_.pending().add(news);
@@ -260,7 +263,9 @@ std::optional<std::string> wake_hub::take_payload()
     for (telling& each : telling_) {
         if (const auto due = overdue(each); !due || *due > now) continue;
         tell_again(each);
-        each.what = {};
+        store::announcement rest;
+        rest.free = std::move(each.what.free);
+        each.what = std::move(rest);
     }
     telling alone = take_pending();
     if (!is_worth_a_notification(alone.what)) {
@@ -329,6 +334,7 @@ std::optional<wake_hub::telling> wake_hub::take_telling(store::announcement_id i
     telling taken = std::move(*found);
     telling_.erase(found);
     says_.alights(id);
+    for_each_topic(taken.what.free, [&](const topic& which) { lookouts_.said_free(which); });
     return taken;
 }
 

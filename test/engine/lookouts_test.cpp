@@ -113,7 +113,7 @@ TEST_CASE("where many listen the next one may look, rather than wake all to say 
     }
 }
 
-TEST_CASE("how many listen is asked of the queue that was looked at, from when it was announced")
+TEST_CASE("how long a find is kept quiet depends on its queue, and counts from its announcement")
 {
     fleet all{1};
     parked flag;
@@ -451,4 +451,24 @@ TEST_CASE("who leaves without having looked for what was committed here has othe
     REQUIRE(one.hub.next_notification() == all.now + 10ms);
     one.place.reset();
     CHECK(one.hub.next_notification() == all.now);
+}
+
+TEST_CASE("who leaves says so together with what it would have looked for")
+{
+    fleet all{2};
+    auto& one = *all.processes[0];
+    all.now += 10ms;
+    std::vector<store::announcement> said;
+    one.hub.on_urge([&] {
+        if (one.hub.next_notification() > all.now) return;
+        if (const auto payload = one.hub.take_payload())
+            said.push_back(*store::decode_announcement(*payload));
+        one.hub.sent();
+    });
+    one.hub.committed(work_on("eu"), std::nullopt);
+    REQUIRE(said.empty());
+    one.place.reset();
+    REQUIRE(said.size() == 1);
+    CHECK(said[0].workflow_queues.size() == 1);
+    CHECK(said[0].left.size() == 1);
 }

@@ -161,6 +161,13 @@ public:
             if (each->holder == this) abandon(*each);
     }
 
+    /// It finishes what it holds, and looks no more.
+    void leave()
+    {
+        leaving_ = true;
+        if (parked_) stop_looking();
+    }
+
     void hear(std::string payload)
     {
         const time_point at = std::max(heard_until_, world_.now) + world_.between(1us, 200us);
@@ -208,7 +215,7 @@ public:
     /// Commits a task that it has claimed already, if it has room.
     void commit_eagerly()
     {
-        if (used_ + asked_for_ >= slots_) return commit(world_.now);
+        if (leaving_ || used_ + asked_for_ >= slots_) return commit(world_.now);
         ++used_;
         store::announcement what;
         what.since = world_.there(world_.now);
@@ -232,6 +239,7 @@ public:
     void look()
     {
         if (!alive_) return;
+        if (leaving_) return stop_looking();
         raised_ = false;
         waits_for_room_ = used_ == slots_;
         parked_ = waits_for_room_;
@@ -246,11 +254,17 @@ public:
         place_->look();
         timestamp mark = timestamp::min();
         if (hub_.path() == notification_path::up) mark = place_->marks(std::vector{eu.queue})[0];
-        world_.in(world_.between(20us, 500us), [this, mark] { claim(mark); });
+        world_.in(world_.between(20us, 500us), [this, mark] {
+            if (world_.fails())
+                refused();
+            else
+                claim(mark);
+        });
     }
 
     bool alive() const { return alive_; }
     bool listens() const { return listens_; }
+    bool looks() const { return alive_ && listens_ && !leaving_; }
     bool has_room() const { return used_ < slots_; }
     const std::string& name() const { return name_; }
 
@@ -260,6 +274,21 @@ private:
         held.waits_since = held.visible_at;
         held.abandoned = world_.now - held.held_since > 5ms;
         if (held.abandoned) ++world_.abandoned;
+    }
+
+    void stop_looking()
+    {
+        place_.reset();
+        parked_ = waits_for_room_ = false;
+    }
+
+    /// Others look while it waits.
+    void refused()
+    {
+        if (!alive_) return;
+        asked_for_ = 0;
+        place_->room(false);
+        world_.in(world_.between(1ms, 100ms), [this] { look(); });
     }
 
     void claim(timestamp mark)
@@ -308,7 +337,7 @@ private:
         else if (used_ == slots_)
             place_->left_some();
         place_->room(used_ < slots_);
-        if (got.size() == free) return look();
+        if (leaving_ || got.size() == free) return look();
         parked_ = true;
         deadline_ = hub_.deadline();
         if (earliest && *earliest <= then) deadline_ = world_.now + 5ms;
@@ -371,6 +400,7 @@ private:
     bool listens_ = false;
     bool parked_ = false;
     bool waits_for_room_ = false;
+    bool leaving_ = false;
     bool raised_ = false;
     time_point due_ = never;
     time_point deadline_ = never;
@@ -385,7 +415,7 @@ inline void process::safety()
         if (!listens_ || session != sessions_) return;
         std::vector<member_id> members;
         for (const auto& each : world_.processes)
-            if (each->listens()) members.push_back(member_of(each->name()));
+            if (each->looks()) members.push_back(member_of(each->name()));
         hub_.pollers().present(eu, std::move(members));
         if (const auto earliest = world_.earliest()) hub_.pollers().found(eu, *earliest);
         world_.in(world_.between(30s, 40s), [this, session] {
@@ -410,9 +440,8 @@ inline std::optional<member_id> world::some_holder()
 
 inline void world::look_who_has_room()
 {
-    const bool anybody = std::ranges::any_of(processes, [](const auto& each) {
-        return each->alive() && each->listens() && each->has_room();
-    });
+    const bool anybody = std::ranges::any_of(
+        processes, [](const auto& each) { return each->looks() && each->has_room(); });
     if (!anybody) no_room_until = now;
 }
 
@@ -465,6 +494,10 @@ inline void play(world& all, faults what)
         if (what.any && all.once_in(12)) some().cut_off(all.between(1ms, 300ms));
         if (what.any && all.once_in(15)) {
             some().kill();
+            add();
+        }
+        if (all.once_in(15)) {
+            some().leave();
             add();
         }
         if (what.one_is_killed && i == 30 && count > 1) {

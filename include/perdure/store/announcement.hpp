@@ -79,9 +79,9 @@ struct PERDURE_DECL announcement
     void add_passed(std::string_view topic, announcement_id which);
     /// Says that the sender has room: it passes nothing.
     void add_free(std::string_view topic);
-    /// Says that the sender looks at a topic, whatever was to be said before.
+    /// Says that the sender looks at a topic: it has not left.
     void add_joined(std::string_view topic);
-    /// Says that the sender does not look at a topic any more.
+    /// Says that the sender does not look at a topic any more: it has not joined.
     void add_left(std::string_view topic);
     /// Adds what another one says, which is newer where they contradict each other. Of more
     /// instances than a payload can hold only `everything` is left.
