@@ -60,6 +60,25 @@ TEST_CASE("a pool works through a transaction-pooling proxy, beside a listener t
     CHECK(t.failures.empty());
 }
 
+TEST_CASE("prepared statements behind a proxy that pools transactions fail, and say what to do")
+{
+    const pooling_proxy proxy;
+    asio::io_context io{1};
+    test::run(io, [&]() -> asio::awaitable<void> {
+        auto one = co_await pg::connection::connect(pg::connection_options{proxy.dsn()});
+        auto other = co_await pg::connection::connect(pg::connection_options{proxy.dsn()});
+        const pg::statement statement{"select 1"};
+        co_await one.execute(statement);
+        std::string said;
+        try {
+            co_await other.execute(statement); // in the session that the first one had
+        } catch (const pg::error& refused) {
+            said = refused.what();
+        }
+        CHECK(said.ends_with("switch prepared statements off"));
+    });
+}
+
 TEST_CASE("an operation cancelled behind a pooling proxy leaves nothing to its next client")
 {
     const pooling_proxy proxy;

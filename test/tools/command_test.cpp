@@ -1,5 +1,6 @@
 // The command against a real database.
 #include "command.hpp"
+#include "pooling_proxy.hpp"
 #include "run.hpp"
 #include "server.hpp"
 
@@ -132,6 +133,23 @@ TEST_CASE("migrate --down-to takes back what is above, newest first")
     CHECK(lines(down.out).front().starts_with("took back 0008_holders"));
     CHECK(lines(down.out).back() == "took back 0001_tables");
     check_failed(here.call({"list"}), 1, "perdure migrate");
+}
+
+TEST_CASE("the command works through a proxy that pools transactions, again and again")
+{
+    const perdure::test::pooling_proxy proxy;
+    installation where;
+    start(where, greet("Hello").id("one"));
+    where.dsn = proxy.dsn();
+    for (int i = 0; i != 3; ++i) {
+        using words = std::vector<std::string>;
+        for (const words& each :
+             {words{"list"}, words{"stats"}, words{"show", "one"}, words{"cancel", "one"}}) {
+            const command_result result = where.call(each);
+            CHECK(result.err == "");
+            CHECK(result.status == 0);
+        }
+    }
 }
 
 TEST_CASE("a schema that was not migrated is one sentence that says what to do")

@@ -37,7 +37,8 @@ void run_with_client(
     engine_options options;
     options.schema(where.schema)
         .pool_size(1)
-        .log({}); // what goes wrong is this command's only error
+        .prepared_statements(false) // none is sent twice, and a proxy may pool transactions
+        .log({});                   // what goes wrong is this command's only error
     engine on{io, where.dsn, std::move(options)};
     run_on(io, command(client{on}));
 }
