@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
@@ -443,74 +442,6 @@ inline void world::look_who_has_room()
     const bool anybody = std::ranges::any_of(
         processes, [](const auto& each) { return each->looks() && each->has_room(); });
     if (!anybody) no_room_until = now;
-}
-
-struct faults
-{
-    bool any = true;
-    bool one_is_killed = false; // and nothing else happens
-};
-
-/// Some processes, work for them, and what befalls them; then peace, until all is done.
-inline void play(world& all, faults what)
-{
-    all.refuses = what.any;
-    std::mt19937& random = all.random();
-    const int count = all.once_in(3) ? 1 : std::uniform_int_distribution{2, 6}(random);
-    int made = 0;
-    const auto add = [&] {
-        const auto slots = std::uniform_int_distribution<std::size_t>{1, 4}(random);
-        all.processes.push_back(
-            std::make_unique<process>(all, "process " + std::to_string(made++), slots));
-        all.processes.back()->connect();
-        all.processes.back()->look();
-    };
-    for (int i = 0; i < count; ++i) add();
-    all.run(all.now + 20ms);
-    const auto some = [&]() -> process& {
-        for (;;) {
-            process& each = *all.processes[std::uniform_int_distribution<std::size_t>{
-                0, all.processes.size() - 1}(random)];
-            if (each.alive()) return each;
-        }
-    };
-    for (int i = 0; i < 60; ++i) {
-        const bool crowd = all.once_in(8);
-        for (int k = crowd ? std::uniform_int_distribution{2, 20}(random) : 1; k > 0; --k) {
-            const time_point visible = all.once_in(3) ? all.now + all.between(1ms, 300ms) : all.now;
-            if (all.once_in(3)) {
-                some().commit_eagerly();
-            } else if (all.once_in(2)) {
-                some().commit(visible);
-            } else { // by somebody else, with a trigger
-                store::announcement outside;
-                outside.since = timestamp::min();
-                std::optional<timestamp> due;
-                if (visible > all.now) due = all.there(visible);
-                outside.add_workflow_queue("eu", due, all.some_holder());
-                all.commit(visible, store::encode(outside));
-            }
-        }
-        if (what.any && all.once_in(12)) some().cut_off(all.between(1ms, 300ms));
-        if (what.any && all.once_in(15)) {
-            some().kill();
-            add();
-        }
-        if (all.once_in(15)) {
-            some().leave();
-            add();
-        }
-        if (what.one_is_killed && i == 30 && count > 1) {
-            process& victim = some();
-            for (int k = 0; k < 10; ++k) victim.commit(all.now);
-            all.run(all.now + 8ms); // it holds some, most likely
-            victim.kill();
-        }
-        if (all.once_in(6))
-            all.run(all.now + 1s); // what was overlooked is not found by the way
-        else
-            all.run(all.now + (all.once_in(3) ? all.between(0us, 100ms) : all.between(0us, 2ms)));
-    }
 }
 
 } // namespace perdure::model
