@@ -57,7 +57,7 @@ std::string keyword_value(std::string_view value)
 std::string make_private_directory(const std::optional<unprivileged_user>& user)
 {
     // Not $TMPDIR: homes are closed to other users, /tmp may be memory, and a socket's path is
-    // short.
+    // short. mkdtemp replaces the last six letters.
     std::string path = "/var/tmp/perdure-XXXXXX";
     if (!::mkdtemp(path.data())) unusable("/var/tmp", std::strerror(errno));
     if (user && ::chown(path.c_str(), user->uid, user->gid) != 0) {

@@ -85,7 +85,7 @@ std::string describe(const diagnostics& d)
     if (!d.sqlstate.empty()) text += " [" + d.sqlstate + "]";
     if (!d.detail.empty()) text += "; detail: " + d.detail;
     if (!d.hint.empty()) text += "; hint: " + d.hint;
-    // A name that is taken, or missing, on a session that is said to be new, or to have it.
+    // The server's session was another client's before, or is not the one that prepared it.
     if (d.sqlstate == "42P05" || d.sqlstate == "26000")
         text += "; behind a proxy that pools transactions switch prepared statements off";
     return text;

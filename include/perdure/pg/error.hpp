@@ -85,7 +85,7 @@ private:
     std::shared_ptr<const particulars> particulars_; // shared: copying an exception must not throw
 };
 
-/// The sentence for a server error: message, SQLSTATE, detail and hint.
+/// The sentence for a server error: message, SQLSTATE, detail, hint; if it is known, the remedy.
 PERDURE_DECL std::string describe(const diagnostics&);
 
 } // namespace perdure::pg
