@@ -6,6 +6,7 @@
 #include <perdure/store/completions.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,7 +31,10 @@ public:
     activity_completed take(std::size_t item) { return std::move(outcomes_[item]); }
 
 private:
-    void add_results(pg::pipeline& work, batch_items items) const;
+    void add_results(pg::pipeline& work, batch_items items);
+    void add_claims(pg::pipeline& work, batch_items items);
+    void read_claims(pg::pipeline& work);
+    void take_claims(batch_items items, const pg::pipeline_result& results);
     void add_settling(pg::pipeline& work, batch_items items);
     instance_key instance_of(std::size_t item) const override
     {
@@ -44,6 +48,8 @@ private:
     // Places in the pipeline that was built last.
     std::size_t settled_ = 0;
     std::size_t resolution_ = 0;
+    std::optional<std::size_t> claimed_; // workflow tasks, if any were to be
+    std::size_t claimed_inboxes_ = 0;
 };
 
 } // namespace perdure::store

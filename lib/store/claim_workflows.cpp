@@ -8,6 +8,34 @@ namespace perdure::store {
 
 namespace asio = boost::asio;
 
+std::vector<workflow_task> read_claimed_tasks(const pg::result& tasks, const pg::result& inboxes)
+{
+    events_by_instance<arrived_event> inbox = read_inbox(inboxes);
+    std::vector<workflow_task> claimed;
+    for (auto
+         [instance, id, workflow, queue, run, length, bytes, attempt, token, last_token, metadata] :
+         tasks.rows<
+             instance_key, std::string, std::string, std::string, std::int32_t, std::int32_t,
+             std::int64_t, std::int32_t, claim_token, std::optional<claim_token>, pg::bytes>()) {
+        workflow_task& task = claimed.emplace_back();
+        task.instance = instance;
+        task.id = std::move(id);
+        task.workflow = std::move(workflow);
+        task.queue = std::move(queue);
+        task.run = run;
+        task.history_length = length;
+        task.history_bytes = bytes;
+        task.attempt = attempt;
+        task.token = token;
+        task.last_token = last_token;
+        task.arrived = std::move(inbox.events[instance]);
+        task.metadata = payload::from_bytes(metadata);
+        if (const auto found = inbox.unreadable.find(instance); found != inbox.unreadable.end())
+            task.problem = found->second;
+    }
+    return claimed;
+}
+
 asio::awaitable<claimed<workflow_task>> claim_workflows(store_core& core, claim_request request)
 {
     const claim_token token = draw_token();
@@ -27,35 +55,16 @@ asio::awaitable<claimed<workflow_task>> claim_workflows(store_core& core, claim_
     work.commit();
     const pg::pipeline_result results = co_await core.pool.run(std::move(work));
 
-    events_by_instance<arrived_event> inbox = read_inbox(results[inboxes]);
     events_by_instance<event> history = read_histories(results[histories]);
     claimed<workflow_task> claim;
     read_due(claim, results[due]);
     core.clock.observe(claim.now);
-    for (auto [instance, id, workflow, queue, run, length, bytes, attempt, last_token, metadata] :
-         results[tasks]
-             .rows<
-                 instance_key, std::string, std::string, std::string, std::int32_t, std::int32_t,
-                 std::int64_t, std::int32_t, std::optional<claim_token>, pg::bytes>()) {
-        workflow_task task;
-        task.instance = instance;
-        task.id = std::move(id);
-        task.workflow = std::move(workflow);
-        task.queue = std::move(queue);
-        task.run = run;
-        task.history_length = length;
-        task.history_bytes = bytes;
-        task.attempt = attempt;
-        task.token = token;
-        task.last_token = last_token;
-        task.arrived = std::move(inbox.events[instance]);
-        task.history = std::move(history.events[instance]);
-        task.metadata = payload::from_bytes(metadata);
-        if (const auto found = inbox.unreadable.find(instance); found != inbox.unreadable.end())
+    claim.tasks = read_claimed_tasks(results[tasks], results[inboxes]);
+    for (workflow_task& task : claim.tasks) {
+        task.history = std::move(history.events[task.instance]);
+        if (const auto found = history.unreadable.find(task.instance);
+            found != history.unreadable.end())
             task.problem = found->second;
-        if (const auto found = history.unreadable.find(instance); found != history.unreadable.end())
-            task.problem = found->second;
-        claim.tasks.push_back(std::move(task));
     }
     co_return claim;
 }

@@ -30,6 +30,10 @@ void read_due(claimed<T>& claim, const pg::result& rows)
     }
 }
 
+/// Workflow tasks without their histories, from what the statements read_claimed_tasks and
+/// read_claimed_inbox gave.
+std::vector<workflow_task> read_claimed_tasks(const pg::result& tasks, const pg::result& inboxes);
+
 boost::asio::awaitable<claimed<workflow_task>> claim_workflows(
     store_core& core, claim_request request);
 

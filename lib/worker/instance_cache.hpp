@@ -32,6 +32,8 @@ public:
         return taken;
     }
 
+    bool contains(store::instance_key instance) const { return index_.contains(instance); }
+
     /// Keeps the instance, which stands at the confirmed commit with this token.
     void put(
         store::instance_key instance, store::claim_token confirmed, std::unique_ptr<replayer> live)

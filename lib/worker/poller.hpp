@@ -54,7 +54,7 @@ public:
     {
         while (!stopping_) {
             wake_.clear(); // before looking: a wake-up in between is kept
-            const std::size_t free = std::min(room(), most_per_claim);
+            const std::size_t free = std::min(room(), most_per_claim());
             if (free == 0) {
                 co_await wait_for_room();
                 continue;
@@ -138,7 +138,11 @@ public:
     }
 
 private:
-    static constexpr std::size_t most_per_claim = 500;
+    /// Half of the slots, so that what comes into being meanwhile finds some that are not promised.
+    std::size_t most_per_claim() const noexcept
+    {
+        return std::clamp<std::size_t>(bounds_.front()->half(), 1, 500);
+    }
 
     std::size_t room() const noexcept
     {

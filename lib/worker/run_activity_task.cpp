@@ -336,9 +336,13 @@ asio::awaitable<void> run_activity_task(
     self->lease = held.state();
     auto completion = co_await run_attempt(self);
     if (!completion) co_return; // another worker has it; the keeper said so
+    slots::slot kept;
+    if (completion->is_result()) kept = worker->claim_eagerly(*completion);
+    const auto reported = std::chrono::steady_clock::now();
     held.settle();
-    const store::activity_completed outcome =
+    store::activity_completed outcome =
         co_await worker->activity_commits().submit(std::move(*completion));
+    worker->start(outcome, std::move(kept), reported);
     if (outcome.status == store::completion_status::confirmed) co_return;
     if (outcome.status == store::completion_status::lease_lost) {
         worker->engine().log(

@@ -314,7 +314,8 @@ void worker_core::start_loops()
                 return on->store().claim_workflow_tasks(std::move(request));
             },
             [weak](store::workflow_task task, time_point asked) {
-                if (const auto self = weak.lock()) self->start(std::move(task), asked);
+                if (const auto self = weak.lock())
+                    self->start(std::move(task), self->workflow_slots_->take(), asked);
             });
         spawn_loop(workflow_poller_->run(), &polling_);
     }
@@ -358,10 +359,10 @@ void worker_core::spawn_loop(asio::awaitable<void> loop, std::size_t* count)
         asio::bind_cancellation_slot(loop_cancels_.emplace_back().slot(), std::move(ended)));
 }
 
-void worker_core::start(store::workflow_task task, time_point asked)
+void worker_core::start(store::workflow_task task, slots::slot kept, time_point asked)
 {
     spawn_task(
-        run_workflow_task(shared_from_this(), std::move(task), workflow_slots_->take(), asked),
+        run_workflow_task(shared_from_this(), std::move(task), std::move(kept), asked),
         "a workflow task was left to its lease");
 }
 
@@ -409,6 +410,23 @@ void worker_core::start(store::workflow_completed& committed, seats kept, time_p
         seat its_own = std::move(kept.at(task.operation));
         start(std::move(task), std::move(its_own), asked);
     }
+}
+
+slots::slot worker_core::claim_eagerly(store::activity_completion& completion)
+{
+    if (!workflow_poller_ || !cache_.contains(completion.instance) ||
+        workflow_poller_->eager_room(completion.workflow_queue) == 0)
+        return {};
+    completion.eager_token = store::draw_token();
+    completion.lease = options_.lease();
+    slots::slot kept = workflow_slots_->take();
+    workflow_poller_->taken();
+    return kept;
+}
+
+void worker_core::start(store::activity_completed& committed, slots::slot kept, time_point asked)
+{
+    if (committed.claimed) start(std::move(*committed.claimed), std::move(kept), asked);
 }
 
 void worker_core::spawn_task(asio::awaitable<void> task, std::string_view when_failed)

@@ -73,12 +73,18 @@ public:
     seats claim_eagerly(store::workflow_completion& completion);
     /// The workflow task was committed: they start.
     void start(store::workflow_completed& committed, seats kept, time_point asked);
+    /// Likewise: claims the workflow task that the activity's result wakes, if this worker has the
+    /// live coroutine.
+    /// \returns what is kept for it.
+    slots::slot claim_eagerly(store::activity_completion& completion);
+    /// The result was committed: it starts, if it was claimed.
+    void start(store::activity_completed& committed, slots::slot kept, time_point asked);
 
     /// True once in-flight work is to be handed back instead of started.
     bool handing_back() const noexcept { return handing_back_; }
 
 private:
-    void start(store::workflow_task task, time_point asked);
+    void start(store::workflow_task task, slots::slot kept, time_point asked);
     void start(store::activity_task task, seat kept, time_point asked);
     seat take_seat(const std::string& activity);
     void start_loops();

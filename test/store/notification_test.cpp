@@ -135,6 +135,30 @@ TEST_CASE(
     CHECK(bench.announcements.confirmed.back().activity_queues.at(0).due == due); // they rank by it
 }
 
+TEST_CASE(
+    "of a workflow task that is claimed as a result arrives the end of its lease is announced")
+{
+    const installation on;
+    workbench bench{on};
+    ear listening{on, bench};
+    bench.start("one");
+    bench.complete(workbench::scheduling(bench.claim_one(), 2));
+    const auto activities = bench.claim_activities();
+    listening.heard();
+    activity_completion result = workbench::completion(activities.at(0));
+    result.eager_token = draw_token();
+    bench.complete(result);
+    const auto heard = listening.heard();
+    REQUIRE(heard.size() == 1);
+    REQUIRE(heard[0].workflow_queues.size() == 1);
+    const auto due = heard[0].workflow_queues[0].due;
+    REQUIRE(due);
+    const auto ends = bench.value<timestamp>("select visible_at from {schema}.workflow_tasks");
+    CHECK(*due <= ends); // early rather than late
+    CHECK(*due > ends - 5s);
+    CHECK(bench.announcements.confirmed.back().workflow_queues.at(0).due == due);
+}
+
 TEST_CASE("who completed an instance's last task is named to look first for what arrives")
 {
     const installation on;

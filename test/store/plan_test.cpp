@@ -124,16 +124,16 @@ TEST_CASE("a plan probes indexes, however little there was when it was made")
               "read_claimed_tasks"})
             check_plan(name, "lease_settings");
         for (const char* const name :
-             {"create_instances",       "delete_consumed",       "deliver_results",
-              "deliver_signals",        "drop_results",          "end_activities",
-              "delete_requests",        "fence_requests",        "fence_activity_tasks",
-              "fence_workflow_tasks",   "lock_instances",        "lock_orphans",
-              "lock_removable",         "lock_signalled",        "look_up_created",
-              "note_problems",          "read_arrived",          "read_eager_activities",
-              "release_workflow_tasks", "remove_history",        "remove_instances",
-              "resolve_activity_tasks", "resolve_released",      "resolve_workflow_tasks",
-              "settle_activity_tasks",  "settle_workflow_tasks", "update_instances",
-              "wake_workflow_tasks"})
+             {"create_instances",      "claim_woken_tasks",      "find_woken_tasks",
+              "delete_consumed",       "deliver_results",        "deliver_signals",
+              "drop_results",          "end_activities",         "delete_requests",
+              "fence_requests",        "fence_activity_tasks",   "fence_workflow_tasks",
+              "lock_instances",        "lock_orphans",           "lock_removable",
+              "lock_signalled",        "look_up_created",        "note_problems",
+              "read_arrived",          "read_eager_activities",  "release_workflow_tasks",
+              "remove_history",        "remove_instances",       "resolve_activity_tasks",
+              "resolve_released",      "resolve_workflow_tasks", "settle_activity_tasks",
+              "settle_workflow_tasks", "update_instances",       "wake_workflow_tasks"})
             check_plan(name, "durable_settings");
     }
 }

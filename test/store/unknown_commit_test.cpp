@@ -114,6 +114,37 @@ TEST_CASE("an activity whose commit is in doubt delivers its result exactly once
     }
 }
 
+TEST_CASE(
+    "of a result whose commit is in doubt the workflow task is handed over if it is still held")
+{
+    const installation on;
+    test::proxy line{on.dsn()};
+    workbench bench{on, line.dsn()};
+    for (const fault f : faults) {
+        CAPTURE(name(f));
+        bench.start(name(f));
+        bench.complete(workbench::scheduling(bench.claim_one(), 2));
+        std::vector<activity_completion> results;
+        for (const activity_task& each : bench.claim_activities()) {
+            results.push_back(workbench::completion(each));
+            results.back().eager_token = draw_token();
+        }
+        line.arm(f);
+        const auto outcomes = bench.wait(bench.store.complete(results));
+        CHECK(line.fired());
+        for (const activity_completed& each : outcomes)
+            CHECK(each.status == completion_status::confirmed);
+        REQUIRE(outcomes.at(0).claimed);
+        CHECK_FALSE(outcomes.at(1).claimed);
+        CHECK(outcomes[0].claimed->token == results[0].eager_token);
+        CHECK(outcomes[0].claimed->arrived.size() == 2);
+        CHECK(bench.claim().empty());
+        CHECK(
+            bench.complete(workbench::finishing(*outcomes[0].claimed)).status ==
+            completion_status::confirmed);
+    }
+}
+
 TEST_CASE("a task whose release is in doubt is given back once")
 {
     const installation on;

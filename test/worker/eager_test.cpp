@@ -1,4 +1,5 @@
-// Activities that a worker claims as its workflow tasks schedule them.
+// Tasks that a worker claims as it makes them: activities that its workflow tasks schedule, and
+// workflow tasks that its activities' results wake.
 #include "acceptance/installation.hpp"
 
 #include <worker/poller.hpp>
@@ -41,6 +42,17 @@ task<int> run_walk(context ctx, int count)
     co_return sum;
 }
 
+/// Likewise; hears of each result.
+task<int> run_watched_walk(context ctx, int count, std::function<void()> arrived)
+{
+    int sum = 0;
+    for (int i = 0; i < count; ++i) {
+        sum += co_await ctx.run(step(i));
+        arrived();
+    }
+    co_return sum;
+}
+
 /// As many activities at once.
 task<void> run_spread(context ctx, int count)
 {
@@ -54,37 +66,41 @@ asio::awaitable<int> do_step(activity_context, int given)
     co_return given;
 }
 
-/// Notes of every activity whether it was claimed as it came into being.
+/// Notes of every task whether it was claimed as it came into being.
 class ledger
 {
 public:
     explicit ledger(const installation& on) : schema_{pg::quote_identifier(on.schema())}
     {
-        execute("create table " + schema_ + ".ledger (operation integer, eager boolean)");
+        execute("create table " + schema_ + ".ledger (kind text, eager boolean)");
         execute("create function " + schema_ + R"(.note() returns trigger language plpgsql as $$
             begin
                 execute format(
                     'insert into %I.ledger values ($1, $2)', tg_table_schema)
-                    using new.operation, new.token is not null;
+                    using tg_table_name, new.token is not null;
                 return null;
             end $$)");
-        execute(
-            "create trigger note after insert on " + schema_ +
-            ".activity_tasks for each row execute function " + schema_ + ".note()");
+        for (const char* const table : {".activity_tasks", ".workflow_tasks"})
+            execute(
+                "create trigger note after insert on " + schema_ + table +
+                " for each row execute function " + schema_ + ".note()");
     }
 
-    std::int64_t count(bool eager)
+    std::int64_t activities(bool eager) { return count("activity_tasks", eager); }
+    std::int64_t workflow_tasks(bool eager) { return count("workflow_tasks", eager); }
+
+private:
+    std::int64_t count(std::string table, bool eager)
     {
         return run([&]() -> asio::awaitable<std::int64_t> {
             pg::connection session = co_await pg::connection::connect(connection());
-            const pg::result rows = co_await session.execute(
-                pg::statement{"select count(*) from " + schema_ + ".ledger where eager = $1"},
-                eager);
+            const pg::statement asked{
+                "select count(*) from " + schema_ + ".ledger where kind = $1 and eager = $2"};
+            const pg::result rows = co_await session.execute(asked, table, eager);
             co_return rows.get<std::int64_t>(0, 0);
         });
     }
 
-private:
     static pg::connection_options connection() { return pg::connection_options{test_dsn()}; }
 
     static void execute(const std::string& text)
@@ -134,11 +150,48 @@ TEST_CASE("activities that the workflow's own worker can run are claimed as they
         works.implement(step, do_step);
         here.start_all();
         CHECK(here.result_of(walk(10)) == 45);
-        CHECK(noted.count(true) + noted.count(false) == 10);
+        CHECK(noted.activities(true) + noted.activities(false) == 10);
         // Not while its slots are promised to a claim under way, and who polls often has one.
-        CHECK(noted.count(true) >= (how == setting::polling ? 1 : 5));
+        CHECK(noted.activities(true) >= (how == setting::polling ? 1 : 5));
         here.stop();
     }
+}
+
+TEST_CASE("a workflow goes on without being looked for when its worker's activity has ended")
+{
+    for (const setting how : {setting::cached, setting::polling}) {
+        CAPTURE(to_string(how));
+        const installation on{how};
+        ledger noted{on};
+        process here{on};
+        worker& works = here.add_worker();
+        works.implement(walk, run_walk);
+        works.implement(step, do_step);
+        here.start_all();
+        CHECK(here.result_of(walk(10)) == 45);
+        CHECK(noted.workflow_tasks(true) == 10);
+        CHECK(noted.workflow_tasks(false) == 1); // of its start
+        here.stop();
+    }
+}
+
+TEST_CASE("who does not have the live coroutine leaves its tasks to whoever looks")
+{
+    const installation on;
+    ledger noted{on};
+    process here{on};
+    here.add_worker().implement(walk, run_walk);
+    here.add_worker().implement(step, do_step);
+    worker_options forgetful = on.workers();
+    forgetful.queues({"forgetful"}).cached_instances(0);
+    worker& forgets = here.add_worker(forgetful);
+    forgets.implement(walk, run_walk);
+    forgets.implement(step, do_step);
+    here.start_all();
+    CHECK(here.result_of(walk(3)) == 3);
+    CHECK(here.result_of(walk(3).queue("forgetful")) == 3);
+    CHECK(noted.workflow_tasks(true) == 0);
+    CHECK(noted.workflow_tasks(false) == 8);
 }
 
 TEST_CASE("activities that it cannot run are offered to all")
@@ -153,8 +206,8 @@ TEST_CASE("activities that it cannot run are offered to all")
     here.add_worker(elsewhere).implement(walk, run_walk);
     here.start_all();
     CHECK(here.result_of(walk(3)) == 3);
-    CHECK(noted.count(true) == 0);
-    CHECK(noted.count(false) == 3);
+    CHECK(noted.activities(true) == 0);
+    CHECK(noted.activities(false) == 3);
 }
 
 TEST_CASE(
@@ -165,12 +218,14 @@ TEST_CASE(
     asio::io_context io;
     const auto core = std::make_shared<engine_core>(io.get_executor(), test_dsn(), on.options());
     const auto all = std::make_shared<slots>(10);
-    std::size_t found = 0; // by each claim
+    std::size_t found = 0;            // by each claim
+    std::vector<std::int32_t> limits; // of each
     bool answers = false;
     std::vector<slots::slot> taken;
     const auto claims = std::make_shared<task_poller>(
         core, task_kind::activity, std::vector<std::string>{"eu"}, std::vector{all}, 10s,
         [&](store::claim_request request) -> asio::awaitable<store::claimed<store::activity_task>> {
+            limits.push_back(request.limit);
             co_await wait_until([&] { return answers; });
             answers = false;
             store::claimed<store::activity_task> claim;
@@ -187,26 +242,25 @@ TEST_CASE(
     CHECK(room() == 5); // it has not looked yet
     bool ended = false;
     asio::co_spawn(io, claims->run(), [&](std::exception_ptr) { ended = true; });
-    is(0); // all are promised to its claim
-    CHECK(claims->eager_room("elsewhere") == 0);
     found = 4;
     answers = true;
     is(6); // there was no more
+    CHECK(claims->eager_room("elsewhere") == 0);
+    core->hub().wake_everybody();
+    is(1); // half are promised to its claim
     found = 2;
-    taken.resize(3);
-    core->hub().wake_everybody();
-    is(0);
     answers = true;
-    is(5);
-    found = 5;
+    is(4);
     core->hub().wake_everybody();
     is(0);
+    found = 4;
     answers = true;
     run(io, wait_until([&] { return all->free() == 0; }));
     taken.resize(4);
     CHECK(room() == 1); // more may wait, so half of the slots are for that
     claims->freed();
-    is(0);
+    run(io, wait_until([&] { return limits.size() == 4; }));
+    CHECK(limits == std::vector{5, 5, 4, 5});
     claims->stop();
     answers = true;
     run(io, wait_until([&] { return ended; }));
@@ -237,8 +291,8 @@ TEST_CASE("a function that would have to wait for a thread is offered to all")
         open = true;
         co_await started.result();
     });
-    CHECK(noted.count(true) <= 1);
-    CHECK(noted.count(false) >= 4);
+    CHECK(noted.activities(true) <= 1);
+    CHECK(noted.activities(false) >= 4);
 }
 
 TEST_CASE("an activity whose worker died after claiming it so is taken over when its lease ends")
@@ -282,9 +336,44 @@ TEST_CASE("an activity whose worker died after claiming it so is taken over when
         });
         co_await wait_until([&] { return begun; });
     });
-    CHECK(noted.count(true) == 1);
+    CHECK(noted.activities(true) == 1);
     // From here on the first process stands still.
     second.run([&]() -> asio::awaitable<void> {
         CHECK(co_await second.client().get(walk, "one").result() == 0);
     });
+}
+
+TEST_CASE(
+    "a workflow task whose worker died after claiming it so is taken over when its lease ends")
+{
+    const installation on;
+    process first{on};
+    worker_options brief = on.workers();
+    brief.lease(1s);
+    worker& dies = first.add_worker(brief);
+    bool dying = false;
+    const auto stand_still = [&] {
+        if (dying) first.io().stop();
+    };
+    dies.implement(walk, [&stand_still](context ctx, int count) {
+        return run_watched_walk(std::move(ctx), count, stand_still);
+    });
+    dies.implement(step, do_step);
+    first.start_all();
+    CHECK(first.result_of(walk(3)) == 3);
+    ledger noted{on};
+    dying = true;
+    CHECK_THROWS(first.result_of(walk(1).id("one")));
+    CHECK(noted.workflow_tasks(true) == 1);
+    // From here on the first process stands still.
+    engine_options looks = on.options();
+    process second{on, test_dsn(), looks.safety_poll(1s)};
+    worker& takes_over = second.add_worker();
+    takes_over.implement(walk, run_walk);
+    takes_over.implement(step, do_step);
+    second.start_all();
+    second.run([&]() -> asio::awaitable<void> {
+        CHECK(co_await second.client().get(walk, "one").result() == 0);
+    });
+    dying = false;
 }

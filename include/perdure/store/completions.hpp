@@ -112,6 +112,17 @@ struct activity_completion
     payload data;
     std::chrono::milliseconds delay{0};
     std::string problem; ///< retry, release: shown by the instance's state; empty: leaves it
+    /// completed, failed: under this the reporter claims the instance's workflow task as the result
+    /// arrives, for `lease`, if nobody holds it and it need not wait (eager dispatch): it has the
+    /// live coroutine, and room. Others are told only when that ends. Nothing: whoever looks first.
+    std::optional<claim_token> eager_token;
+    std::chrono::milliseconds lease = defaults::lease;
+
+    /// Whether the workflow hears of it.
+    bool is_result() const noexcept
+    {
+        return outcome == outcome::completed || outcome == outcome::failed;
+    }
 };
 
 /// What came of an `activity_completion`.
@@ -121,6 +132,10 @@ struct activity_completed
     std::string reason; ///< rejected: the server's words
     /// Confirmed, but nobody waited for it: its instance has finished or is in a later run.
     bool dropped = false;
+    /// The workflow task that was claimed with it, and still is, without a history. Its lease is
+    /// counted from before the completion was handed in. Of several results of one instance in one
+    /// batch the first one has it.
+    std::optional<workflow_task> claimed;
 };
 
 } // namespace perdure::store

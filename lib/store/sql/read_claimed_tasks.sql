@@ -8,6 +8,7 @@ select
     instance.history_length,
     instance.history_bytes,
     task.attempt,
+    task.token,
     instance.last_token,
     instance.metadata
 from unnest(nullif(current_setting('perdure.claimed', true), '')::bigint[])
