@@ -110,14 +110,15 @@ void lookouts::hear(state& where, store::announcement_id id, unsigned before, ti
 }
 
 void lookouts::committed(
-    task_kind kind, const store::announced_queue& what, timestamp since, store::announcement_id id)
+    task_kind kind, const store::announced_queue& what, timestamp since, store::announcement_id id,
+    bool others_hear)
 {
     state* const where = find({kind, what.queue});
     if (!where || where->watching.empty()) return;
     lower_marks(*where, since);
     if (what.due) {
         // All look by then anyway, and whoever does says what comes next.
-        if (!is_told(where->which, *what.due)) expect(*where, *what.due, true);
+        if (!is_told(where->which, *what.due)) expect(*where, *what.due, others_hear);
         return;
     }
     if (!where->has_room()) return;

@@ -135,9 +135,10 @@ public:
         task_kind kind, const store::announced_queue& what, timestamp since,
         store::announcement_id id, member_id sender, bool sender_looks);
     /// This process has committed one.
+    /// \param others_hear whether others hear of it, too.
     void committed(
         task_kind kind, const store::announced_queue& what, timestamp since,
-        store::announcement_id id);
+        store::announcement_id id, bool others_hear);
     /// The safety poll has found that the earliest task of a queue may be claimed then.
     /// \returns whether this process looks for it now, although nobody has announced anything.
     bool found(const topic& what, timestamp due);

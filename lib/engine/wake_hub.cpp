@@ -141,9 +141,9 @@ std::optional<wake_hub::rider> wake_hub::lead(const store::announcement& what)
     // What is under way by itself may say the opposite, and arrive later.
     if (sending_ && !goes.what.free.empty()) says_.pending().free.swap(goes.what.free);
     if (goes.leads) {
-        store::announcement said = goes.what;
-        said.add(news);
-        made.payload = payload_of(std::move(said), goes.id, now);
+        goes.said = goes.what;
+        goes.said.add(news);
+        made.payload = payload_of(goes.said, goes.id, now);
         goes.news = std::move(news);
         goes.left_out = std::move(left_out);
     }
@@ -169,20 +169,20 @@ void wake_hub::committed(const store::announcement& what, std::optional<store::a
     const std::optional<telling> rode = led ? take_telling(*led) : std::nullopt;
     if (rode && rode->since) says_.committed(now, now - *rode->since);
     const bool told_along = led && (!rode || rode->leads);
-    if (told_along && rode) told(rode->what);
+    if (told_along && rode) told(rode->what, rode->said);
     says_.release(now); // the database answers
     const store::announcement_id id = told_along ? *led : *says_.pending().id;
     for_each_queue(what, [&](task_kind kind, store::announced_queue queue) {
         // Others know nobody who should look first if that is not known of all.
         if (rode && kind == task_kind::workflow && names_nobody(rode->what, queue.queue))
             queue.holders.clear();
-        lookouts_.committed(kind, queue, what.since, id);
+        lookouts_.committed(kind, queue, what.since, id, mode_ != notification_mode::none);
     });
     ended(what.finished);
     wake(what.withdrawn);
     raise(told_);
     if (mode_ == notification_mode::none) return;
-    if (told_along) told(rode ? rode->news : what);
+    if (told_along) told(rode ? rode->news : what, rode ? rode->said : what);
     store::announcement news;
     if (!told_along)
         news = what;
@@ -224,10 +224,16 @@ store::announcement wake_hub::take_known(store::announcement& news) const
     return known;
 }
 
-void wake_hub::told(const store::announcement& what)
+/// Others look at those instants of it that were said: where they look now, too, whoever does says
+/// what comes next.
+void wake_hub::told(const store::announcement& what, const store::announcement& said)
 {
-    for_each_queue(what, [this](task_kind kind, const store::announced_queue& queue) {
-        if (queue.due) lookouts_.told({kind, queue.queue}, *queue.due);
+    for_each_queue(what, [&](task_kind kind, const store::announced_queue& queue) {
+        const auto& told =
+            kind == task_kind::workflow ? said.workflow_queues : said.activity_queues;
+        const auto same = std::ranges::find(told, queue.queue, &store::announced_queue::queue);
+        if (queue.due && same != told.end() && same->due == queue.due)
+            lookouts_.told({kind, queue.queue}, *queue.due);
     });
 }
 
@@ -301,7 +307,10 @@ std::string wake_hub::payload_of(
 
 void wake_hub::sent()
 {
-    if (const auto alone = std::exchange(sending_, std::nullopt)) told(take_telling(*alone)->what);
+    if (const auto alone = std::exchange(sending_, std::nullopt)) {
+        const store::announcement said = take_telling(*alone)->what;
+        told(said, said);
+    }
     raise(told_);
 }
 

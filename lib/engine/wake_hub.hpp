@@ -137,6 +137,7 @@ private:
         store::announcement_id id{};
         store::announcement what;     ///< goes along, and is told again should it not arrive
         store::announcement news;     ///< of the commit itself, with which it is told again
+        store::announcement said;     ///< both, as others read it
         store::announcement left_out; ///< of the commit itself: others look then anyway
         std::uint64_t number = std::numeric_limits<std::uint64_t>::max(); ///< for `was_told`
         std::optional<time_point> since; ///< the commit was made up; nothing: signals, or by itself
@@ -157,7 +158,7 @@ private:
     bool others_wait() const;
     bool served_here(const store::announcement& what) const;
     store::announcement take_known(store::announcement& news) const;
-    void told(const store::announcement& what);
+    void told(const store::announcement& what, const store::announcement& said);
     void forget_empty();
 
     std::string self_;

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <set>
+#include <map>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -35,7 +35,7 @@ pg::pipeline activity_batch::build(batch_items items)
         ids.push_back(completions_[item].id);
         tokens.push_back(completions_[item].token);
     }
-    claimed_.reset();
+    claim_.reset();
     pg::pipeline work = begin(items);
     work.add(core_.sql.fence_activity_tasks, instances, ids, tokens);
     add_results(work, items);
@@ -51,11 +51,9 @@ void activity_batch::add_results(pg::pipeline& work, batch_items items)
     std::vector<std::int32_t> runs, operations;
     std::vector<std::string_view> types, names;
     std::vector<std::span<const std::byte>> data;
-    bool for_anybody = false; // some of the tasks
     for (const std::size_t item : items) {
         const activity_completion& each = completions_[item];
         if (!each.is_result()) continue;
-        for_anybody = for_anybody || !each.eager_token;
         instances.push_back(each.instance);
         ids.push_back(each.id);
         runs.push_back(each.run);
@@ -68,45 +66,74 @@ void activity_batch::add_results(pg::pipeline& work, batch_items items)
     }
     if (instances.empty()) return;
     work.add(core_.sql.deliver_results, instances, ids, runs, types, operations, names, data);
-    add_claims(work, items);
-    if (for_anybody) work.add(core_.sql.wake_workflow_tasks);
+    if (const auto claimants = claimants_of(items); !claimants.empty())
+        add_claims(work, claimants);
+    else
+        work.add(core_.sql.wake_workflow_tasks);
 }
 
-/// Claims those of the tasks that go to whoever reports, each instance's once.
-void activity_batch::add_claims(pg::pipeline& work, batch_items items)
+/// Those of the items that claim the workflow tasks they wake, by their instances.
+std::map<instance_key, std::size_t> activity_batch::claimants_of(batch_items items) const
 {
-    std::set<instance_key> once;
-    std::vector<instance_key> instances;
-    std::vector<claim_token> tokens;
-    std::vector<std::chrono::milliseconds> leases;
+    std::map<instance_key, std::size_t> claimants;
     for (const std::size_t item : items) {
         const activity_completion& each = completions_[item];
-        if (!each.is_result() || !each.eager_token || !once.insert(each.instance).second) continue;
-        instances.push_back(each.instance);
-        tokens.push_back(*each.eager_token);
-        leases.push_back(each.lease);
+        if (each.is_result() && each.eager) claimants.emplace(each.instance, item);
     }
-    if (instances.empty()) return;
-    work.add(core_.sql.claim_woken_tasks, instances, tokens, leases);
-    read_claims(work);
+    return claimants;
 }
 
-void activity_batch::read_claims(pg::pipeline& work)
+void activity_batch::add_claims(
+    pg::pipeline& work, const std::map<instance_key, std::size_t>& claimants)
 {
-    claimed_ = work.add(core_.sql.read_claimed_tasks);
+    std::vector<instance_key> instances;
+    std::vector<claim_token> tokens, live;
+    std::vector<std::chrono::milliseconds> leases;
+    for (const auto& [instance, item] : claimants) {
+        const eager_claim& claim = *completions_[item].eager;
+        instances.push_back(instance);
+        tokens.push_back(claim.token);
+        live.push_back(claim.live);
+        leases.push_back(claim.lease);
+    }
+    claim_ = work.add(core_.sql.claim_eager_tasks, instances, tokens, live, leases);
+    add_claimed(work);
+}
+
+/// Adds the reading of what was claimed.
+void activity_batch::add_claimed(pg::pipeline& work)
+{
+    claimed_tasks_ = work.add(core_.sql.read_claimed_tasks);
     claimed_inboxes_ = work.add(core_.sql.read_claimed_inbox);
 }
 
-void activity_batch::take_claims(batch_items items, const pg::pipeline_result& results)
+void activity_batch::read_claimed(batch_items items, const pg::pipeline_result& results)
 {
-    if (!claimed_) return;
-    for (workflow_task& task : read_claimed_tasks(results[*claimed_], results[claimed_inboxes_])) {
+    if (!claim_) return;
+    const timestamp now = results[*claim_].get<timestamp>(0, 1);
+    for (workflow_task& task :
+         read_claimed_tasks(results[claimed_tasks_], results[claimed_inboxes_])) {
         const auto claimant = std::ranges::find_if(items, [&](std::size_t item) {
             const activity_completion& each = completions_[item];
-            return each.instance == task.instance && each.eager_token == task.token;
+            return each.instance == task.instance && each.eager && each.eager->token == task.token;
         });
-        if (claimant != items.end()) outcomes_[*claimant].claimed = std::move(task);
+        if (claimant == items.end()) continue;
+        outcomes_[*claimant].claimed = std::move(task);
+        outcomes_[*claimant].now = now;
     }
+}
+
+/// They are committed: tells this process, and others of the tasks that could not be claimed.
+void activity_batch::announce_results(batch_items items)
+{
+    announce_committed(items);
+    announcement unclaimed = news();
+    for (const auto& [instance, item] : claimants_of(items)) {
+        const activity_completion& each = completions_[item];
+        if (!outcomes_[item].claimed && !outcomes_[item].dropped)
+            unclaimed.add_workflow_queue(each.workflow_queue, std::nullopt, each.holder);
+    }
+    if (!unclaimed.empty()) committed(unclaimed);
 }
 
 void activity_batch::add_settling(pg::pipeline& work, batch_items items)
@@ -139,8 +166,8 @@ std::vector<std::size_t> activity_batch::confirmed(
 {
     for (const auto& [position] : results[settled_].rows<std::int64_t>())
         outcomes_[items[static_cast<std::size_t>(position - 1)]].dropped = true;
-    take_claims(items, results);
-    announce_committed(items);
+    read_claimed(items, results);
+    announce_results(items);
     return {};
 }
 
@@ -154,15 +181,15 @@ void activity_batch::add_question(pg::pipeline& work, batch_items items)
         instances.push_back(each.instance);
         ids.push_back(each.id);
         tokens.push_back(each.token);
-        if (!each.eager_token) continue;
+        if (!each.is_result() || !each.eager) continue;
         claimants.push_back(each.instance);
-        eager_tokens.push_back(*each.eager_token);
+        eager_tokens.push_back(each.eager->token);
     }
     resolution_ = work.add(core_.sql.resolve_activity_tasks, instances, ids, tokens);
-    claimed_.reset();
+    claim_.reset();
     if (claimants.empty()) return;
-    work.add(core_.sql.find_woken_tasks, claimants, eager_tokens);
-    read_claims(work);
+    claim_ = work.add(core_.sql.find_eager_tasks, claimants, eager_tokens);
+    add_claimed(work);
 }
 
 std::vector<bool> activity_batch::resolved(batch_items items, const pg::pipeline_result& results)
@@ -178,8 +205,8 @@ std::vector<bool> activity_batch::resolved(batch_items items, const pg::pipeline
         settled.push_back(!not_done);
         if (!not_done) known.push_back(item);
     }
-    take_claims(known, results);
-    announce_committed(known);
+    read_claimed(known, results);
+    announce_results(known);
     return settled;
 }
 
@@ -197,15 +224,18 @@ void activity_batch::rejected(std::size_t item, const std::string& reason)
 announcement activity_batch::announce(batch_items items) const
 {
     announcement what = news();
+    const std::map<instance_key, std::size_t> claimants = claimants_of(items);
     for (const std::size_t item : items) {
         const activity_completion& each = completions_[item];
-        if (each.is_result() && !each.eager_token)
-            what.add_workflow_queue(each.workflow_queue, std::nullopt, each.holder);
-        else if (each.is_result()) {
-            if (const auto lease_ends = due_after(each.lease))
-                what.add_workflow_queue(each.workflow_queue, lease_ends);
-        } else
+        if (!each.is_result()) {
             what.add_activity_queue(each.queue, due_after(each.delay));
+            continue;
+        }
+        const auto claimant = claimants.find(each.instance);
+        if (claimant == claimants.end())
+            what.add_workflow_queue(each.workflow_queue, std::nullopt, each.holder);
+        else if (const auto lease_ends = due_after(completions_[claimant->second].eager->lease))
+            what.add_workflow_queue(each.workflow_queue, lease_ends);
     }
     return what;
 }

@@ -6,6 +6,7 @@
 #include <perdure/store/completions.hpp>
 
 #include <cstddef>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -32,9 +33,11 @@ public:
 
 private:
     void add_results(pg::pipeline& work, batch_items items);
-    void add_claims(pg::pipeline& work, batch_items items);
-    void read_claims(pg::pipeline& work);
-    void take_claims(batch_items items, const pg::pipeline_result& results);
+    std::map<instance_key, std::size_t> claimants_of(batch_items items) const;
+    void add_claims(pg::pipeline& work, const std::map<instance_key, std::size_t>& claimants);
+    void add_claimed(pg::pipeline& work);
+    void read_claimed(batch_items items, const pg::pipeline_result& results);
+    void announce_results(batch_items items);
     void add_settling(pg::pipeline& work, batch_items items);
     instance_key instance_of(std::size_t item) const override
     {
@@ -48,7 +51,8 @@ private:
     // Places in the pipeline that was built last.
     std::size_t settled_ = 0;
     std::size_t resolution_ = 0;
-    std::optional<std::size_t> claimed_; // workflow tasks, if any were to be
+    std::optional<std::size_t> claim_; // of workflow tasks, if there was one
+    std::size_t claimed_tasks_ = 0;
     std::size_t claimed_inboxes_ = 0;
 };
 

@@ -14,8 +14,8 @@ struct statements
 
     pg::statement append_request;
     pg::statement claim_activity_tasks;
+    pg::statement claim_eager_tasks;
     pg::statement claim_workflow_tasks;
-    pg::statement claim_woken_tasks;
     pg::statement create_in_transaction;
     pg::statement create_instances;
     pg::statement delete_consumed;
@@ -30,8 +30,8 @@ struct statements
     pg::statement fence_activity_tasks;
     pg::statement fence_requests;
     pg::statement fence_workflow_tasks;
+    pg::statement find_eager_tasks;
     pg::statement find_locked;
-    pg::statement find_woken_tasks;
     pg::statement insert_activities;
     pg::statement insert_history;
     pg::statement lease_settings;

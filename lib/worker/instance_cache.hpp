@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <list>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 namespace perdure {
@@ -32,7 +33,13 @@ public:
         return taken;
     }
 
-    bool contains(store::instance_key instance) const { return index_.contains(instance); }
+    /// Of the commit at which the instance stands; nothing: it is not here.
+    std::optional<store::claim_token> token_of(store::instance_key instance) const
+    {
+        const auto found = index_.find(instance);
+        if (found == index_.end()) return std::nullopt;
+        return found->second->token;
+    }
 
     /// Keeps the instance, which stands at the confirmed commit with this token.
     void put(

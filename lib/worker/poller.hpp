@@ -91,16 +91,16 @@ public:
             place_->seen(claimed.due, claimed.looked_at);
             engine_->hub().observe_clock(claimed.now);
             const std::size_t count = claimed.tasks.size();
-            caught_up_ = count < free;
             for (Task& task : claimed.tasks) start_(std::move(task), asked);
             const bool more =
                 count == free && claimed.next_due && *claimed.next_due <= claimed.looked_at;
+            caught_up_ = !more;
             if (!more)
                 place_->found_all(count > 0, claimed.due);
             else if (room() == 0)
                 place_->left_some();
             place_->room(room() > 0);
-            if (count == free) continue; // more may be there
+            if (more || room() == 0) continue;
             co_await wake_.wait_until(next_look(claimed));
         }
         place_.reset(); // who drains is not waited for
@@ -138,10 +138,11 @@ public:
     }
 
 private:
-    /// Half of the slots, so that what comes into being meanwhile finds some that are not promised.
+    /// Half of the slots, so that what is claimed as it comes into being finds some that are not
+    /// promised; and no more than one answer should hold.
     std::size_t most_per_claim() const noexcept
     {
-        return std::clamp<std::size_t>(bounds_.front()->half(), 1, 500);
+        return std::min<std::size_t>(bounds_.front()->half(), 500);
     }
 
     std::size_t room() const noexcept

@@ -317,6 +317,21 @@ asio::awaitable<std::optional<store::activity_completion>> run_attempt(attempt_p
 
 } // namespace
 
+asio::awaitable<void> store_results(
+    std::shared_ptr<worker_core> worker, std::vector<store::activity_completion> completions,
+    store::answers<store::activity_completed> answers)
+{
+    std::vector<result_claims::slot> kept = worker->claim_eagerly(completions);
+    const auto asked = std::chrono::steady_clock::now();
+    store::answers<store::activity_completed> hears;
+    hears.held_up = std::move(answers.held_up);
+    hears.answer = [&](std::size_t item, store::activity_completed outcome) {
+        worker->start(outcome, std::move(kept[item]), asked);
+        answers.answer(item, std::move(outcome));
+    };
+    co_await worker->engine().store().complete(std::move(completions), std::move(hears));
+}
+
 asio::awaitable<void> run_activity_task(
     std::shared_ptr<worker_core> worker, store::activity_task task, slots::slot slot,
     slots::slot thread, worker_core::time_point asked)
@@ -336,13 +351,9 @@ asio::awaitable<void> run_activity_task(
     self->lease = held.state();
     auto completion = co_await run_attempt(self);
     if (!completion) co_return; // another worker has it; the keeper said so
-    slots::slot kept;
-    if (completion->is_result()) kept = worker->claim_eagerly(*completion);
-    const auto reported = std::chrono::steady_clock::now();
     held.settle();
-    store::activity_completed outcome =
+    const store::activity_completed outcome =
         co_await worker->activity_commits().submit(std::move(*completion));
-    worker->start(outcome, std::move(kept), reported);
     if (outcome.status == store::completion_status::confirmed) co_return;
     if (outcome.status == store::completion_status::lease_lost) {
         worker->engine().log(

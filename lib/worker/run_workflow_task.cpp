@@ -18,11 +18,28 @@ struct hand_back
     {
         it_failed,        ///< the code's failure: the attempt counts
         code_is_missing,  ///< another worker may have it
-        worker_is_leaving ///< nothing is wrong: it may be claimed at once
+        lease_is_ending,  ///< nothing is wrong: it may be claimed at once
+        worker_is_leaving ///< likewise
     };
     std::string problem;
     because why = because::it_failed;
 };
+
+hand_back without_fault(hand_back::because why)
+{
+    hand_back made;
+    made.why = why;
+    return made;
+}
+
+/// What is logged.
+std::string reason_of(const hand_back& failure)
+{
+    if (failure.why == hand_back::because::worker_is_leaving) return "the worker is leaving";
+    if (failure.why == hand_back::because::lease_is_ending)
+        return "its lease had almost ended before it could run";
+    return failure.problem;
+}
 
 /// Calls what runs the user's code. A coroutine keeps its exceptions; a function that throws before
 /// it makes one does not, and is a problem of its task.
@@ -57,7 +74,10 @@ public:
     {
         std::optional<hand_back> failure;
         try {
-            failure = co_await bring_to_life();
+            if (worker_->handing_back())
+                failure = without_fault(hand_back::because::worker_is_leaving);
+            else
+                failure = co_await bring_to_life();
             bool more = !failure;
             while (more) more = co_await activate_and_commit(failure);
         } catch (const error& cause) {
@@ -107,7 +127,7 @@ private:
     asio::awaitable<bool> activate_and_commit(std::optional<hand_back>& failure)
     {
         if (!held_.fresh()) {
-            lost("its lease ended before it could run");
+            failure = without_fault(hand_back::because::lease_is_ending);
             co_return false;
         }
         store::workflow_completion completion;
@@ -174,8 +194,7 @@ private:
         task_.arrived = std::move(outcome.arrived);
         now_ = outcome.now;
         if (!worker_->handing_back()) co_return true;
-        failure.emplace();
-        failure->why = hand_back::because::worker_is_leaving;
+        failure = without_fault(hand_back::because::worker_is_leaving);
         co_return false;
     }
 
@@ -228,9 +247,7 @@ private:
     {
         worker_->engine().log(
             log_level::warning, "a workflow task was handed back",
-            {{"instance", task_.id},
-             {"workflow", task_.workflow},
-             {"reason", failure.problem.empty() ? "the worker is leaving" : failure.problem}});
+            {{"instance", task_.id}, {"workflow", task_.workflow}, {"reason", reason_of(failure)}});
         store::workflow_release back;
         back.instance = task_.instance;
         back.queue = task_.queue;
@@ -242,6 +259,7 @@ private:
         case hand_back::because::code_is_missing:
             back.delay = worker_->delay_of_missing(task_.workflow);
             break;
+        case hand_back::because::lease_is_ending:
         case hand_back::because::worker_is_leaving: break;
         }
         back.problem = std::move(failure.problem);

@@ -25,16 +25,6 @@ constexpr std::size_t most_per_commit = 200;
 constexpr std::chrono::seconds hand_back_time{2};
 constexpr std::chrono::hours longest_drain{24 * 365};
 
-template <class Item, class Outcome>
-std::shared_ptr<batcher<Item, Outcome>> make_batcher(const std::shared_ptr<engine_core>& engine)
-{
-    return std::make_shared<batcher<Item, Outcome>>(
-        engine->executor(), most_per_commit,
-        [engine](std::vector<Item> items, store::answers<Outcome> answers) {
-            return engine->store().complete(std::move(items), std::move(answers));
-        });
-}
-
 bool is_cancellation(std::exception_ptr failure)
 {
     try {
@@ -53,6 +43,7 @@ worker_core::worker_core(std::shared_ptr<engine_core> engine, worker_options opt
       options_{std::move(options)},
       cache_{options_.cached_instances()},
       workflow_slots_{std::make_shared<slots>(options_.workflow_slots())},
+      result_claims_{workflow_slots_, options_.lease()},
       activity_slots_{std::make_shared<slots>(options_.activity_slots())},
       thread_slots_{std::make_shared<slots>(2 * options_.threads())},
       leases_{std::make_shared<lease_keeper>(engine_, options_.lease())},
@@ -145,7 +136,7 @@ asio::awaitable<void> worker_core::run(std::shared_ptr<worker_core> self)
 {
     if (self->running_) throw error{errc::already_exists, "this worker runs already"};
     self->running_ = true; // from here on it can be drained
-    self->stopping_ = self->handing_back_ = false;
+    self->stopping_ = self->handing_back_ = self->left_ = false;
     self->finish_until_ = self->leave_until_ = time_point::max();
     self->loop_failure_ = nullptr;
     std::exception_ptr failure;
@@ -202,6 +193,7 @@ asio::awaitable<void> worker_core::leave()
         co_await progress_.wait_until(leave_until_);
     }
     log_what_remains();
+    left_ = true;
     // A request that the server does not answer must not hold up the end, nor outlast it.
     for (asio::cancellation_signal& cancel : task_cancels_) // resumed later, not in here
         cancel.emit(asio::cancellation_type::terminal);
@@ -291,12 +283,17 @@ void worker_core::start_loops()
     workflow_slots_->on_free(freed);
     activity_slots_->on_free(freed);
     thread_slots_->on_free(freed);
-    workflow_commits_ =
-        make_batcher<store::workflow_completion, store::workflow_completed>(engine_);
-    activity_commits_ =
-        make_batcher<store::activity_completion, store::activity_completed>(engine_);
-
     const std::shared_ptr<engine_core> on = engine_;
+    workflow_commits_ = std::make_shared<workflow_batcher>(
+        on->executor(), most_per_commit,
+        workflow_batcher::sender{[on](auto completions, auto answers) {
+            return on->store().complete(std::move(completions), std::move(answers));
+        }});
+    activity_commits_ = std::make_shared<activity_batcher>(
+        on->executor(), most_per_commit,
+        activity_batcher::sender{[weak](auto completions, auto answers) {
+            return store_results(weak.lock(), std::move(completions), std::move(answers));
+        }});
     leases_ = std::make_shared<lease_keeper>(engine_, options_.lease());
     spawn_loop(leases_->run(task_kind::workflow), nullptr);
     spawn_loop(leases_->run(task_kind::activity), nullptr);
@@ -412,25 +409,28 @@ void worker_core::start(store::workflow_completed& committed, seats kept, time_p
     }
 }
 
-slots::slot worker_core::claim_eagerly(store::activity_completion& completion)
+std::vector<result_claims::slot> worker_core::claim_eagerly(
+    std::vector<store::activity_completion>& results)
 {
-    if (!workflow_poller_ || !cache_.contains(completion.instance) ||
-        workflow_poller_->eager_room(completion.workflow_queue) == 0)
-        return {};
-    completion.eager_token = store::draw_token();
-    completion.lease = options_.lease();
-    slots::slot kept = workflow_slots_->take();
+    if (!workflow_poller_) return std::vector<result_claims::slot>(results.size());
+    auto kept = result_claims_.add(results, cache_, [this](std::string_view queue) {
+        return workflow_poller_->eager_room(queue);
+    });
     workflow_poller_->taken();
     return kept;
 }
 
-void worker_core::start(store::activity_completed& committed, slots::slot kept, time_point asked)
+void worker_core::start(
+    store::activity_completed& stored, result_claims::slot kept, time_point asked)
 {
-    if (committed.claimed) start(std::move(*committed.claimed), std::move(kept), asked);
+    if (!stored.claimed) return;
+    engine_->hub().observe_clock(stored.now);
+    start(std::move(*stored.claimed), std::move(*kept), asked);
 }
 
 void worker_core::spawn_task(asio::awaitable<void> task, std::string_view when_failed)
 {
+    if (left_) return; // its lease ends
     auto self = shared_from_this();
     const auto cancel = task_cancels_.emplace(task_cancels_.end());
     auto ended = [self, cancel, when_failed](std::exception_ptr failure) {

@@ -7,6 +7,7 @@
 #include <worker/lease_keeper.hpp>
 #include <worker/poller.hpp>
 #include <worker/request_forwarder.hpp>
+#include <worker/result_claims.hpp>
 #include <worker/slots.hpp>
 
 #include <perdure/worker/worker.hpp>
@@ -20,6 +21,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace perdure {
 
@@ -73,12 +75,12 @@ public:
     seats claim_eagerly(store::workflow_completion& completion);
     /// The workflow task was committed: they start.
     void start(store::workflow_completed& committed, seats kept, time_point asked);
-    /// Likewise: claims the workflow task that the activity's result wakes, if this worker has the
-    /// live coroutine.
-    /// \returns what is kept for it.
-    slots::slot claim_eagerly(store::activity_completion& completion);
-    /// The result was committed: it starts, if it was claimed.
-    void start(store::activity_completed& committed, slots::slot kept, time_point asked);
+
+    /// Likewise the workflow tasks that these results wake. \returns what is kept for each result.
+    std::vector<result_claims::slot> claim_eagerly(
+        std::vector<store::activity_completion>& results);
+    /// The result was stored: the task that it claimed starts.
+    void start(store::activity_completed& stored, result_claims::slot kept, time_point asked);
 
     /// True once in-flight work is to be handed back instead of started.
     bool handing_back() const noexcept { return handing_back_; }
@@ -109,6 +111,7 @@ private:
     std::map<std::string, missed> missing_; // by the name of a workflow or activity
     instance_cache cache_;
     std::shared_ptr<slots> workflow_slots_;
+    result_claims result_claims_;
     std::shared_ptr<slots> activity_slots_;
     /// Of the activities that are plain functions: as many as run, and as many that wait to.
     std::shared_ptr<slots> thread_slots_;
@@ -127,6 +130,7 @@ private:
     std::exception_ptr loop_failure_;
     bool running_ = false;
     bool stopping_ = false;
+    bool left_ = false; // nothing is started any more
     bool handing_back_ = false;
     time_point finish_until_ = time_point::max(); // what is in flight; then it is handed back
     time_point leave_until_ = time_point::max();  // by then that must be over, too
@@ -137,6 +141,12 @@ private:
 boost::asio::awaitable<void> run_workflow_task(
     std::shared_ptr<worker_core> worker, store::workflow_task task, slots::slot slot,
     worker_core::time_point asked);
+
+/// Stores what attempts of activities came to, and goes on with those of their workflows whose tasks
+/// it could claim.
+boost::asio::awaitable<void> store_results(
+    std::shared_ptr<worker_core> worker, std::vector<store::activity_completion> completions,
+    store::answers<store::activity_completed> answers);
 
 /// Runs one attempt of an activity and records what came of it.
 /// \param thread held, too, if it is a plain function.

@@ -198,3 +198,42 @@ TEST_CASE("the ends of leases that come with commits are told and looked for onc
     CHECK(one.flag.due >= due_at(start_there + 14s));
     CHECK(std::min(one.flag.due, other.flag.due) == due_at(start_there + 14s));
 }
+
+TEST_CASE("the end of a lease that went along with work for now is told by whoever looks")
+{
+    fleet all{2};
+    auto& one = *all.processes[0];
+    auto& other = *all.processes[1];
+    one.hub.committed(work_on("eu"), std::nullopt);
+    all.now += 20ms; // it has not looked yet, so others should hear of it
+    store::announcement leased;
+    leased.since = start_there;
+    leased.add_workflow_queue("eu", start_there + 10s);
+    const auto rider = lead(one.hub, leased);
+    REQUIRE(rider);
+    all.say(rider->payload);
+    one.hub.committed(leased, rider->id);
+    one.place->look();
+    const std::vector<store::queue_due> due{{"eu", start_there + 10s}};
+    one.place->seen(due, start_there + 20ms);
+    one.place->found_all(true, due);
+    all.settle();
+    CHECK(other.flag.due >= start + 10s);
+    CHECK(other.flag.due <= start + 10s + 20ms);
+}
+
+TEST_CASE("where nobody is told, a lease's end is forgotten when its task is done")
+{
+    wake_hub silent{"me", notification_mode::none, 1s, [] { return start; }};
+    silent.clock().observe(start_there, start);
+    parked flag;
+    const auto place = silent.pollers().watch(task_kind::workflow, {"eu"}, flag);
+    store::announcement leased;
+    leased.since = start_there;
+    leased.add_workflow_queue("eu", start_there + 10s);
+    silent.committed(leased, std::nullopt);
+    CHECK(flag.due == start + 10s);
+    place->look();
+    place->found_all(false, std::vector<store::queue_due>{{"eu", std::nullopt}});
+    CHECK(flag.due == time_point::max());
+}

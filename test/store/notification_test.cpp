@@ -142,12 +142,16 @@ TEST_CASE(
     workbench bench{on};
     ear listening{on, bench};
     bench.start("one");
-    bench.complete(workbench::scheduling(bench.claim_one(), 2));
-    const auto activities = bench.claim_activities();
+    const workflow_completion scheduled = workbench::scheduling(bench.claim_one(), 2);
+    bench.complete(scheduled);
+    std::vector<activity_completion> results;
+    for (const activity_task& each : bench.claim_activities())
+        results.push_back(workbench::completion(each));
+    results.at(1).eager.emplace(); // for the other, too
+    results[1].eager->token = draw_token();
+    results[1].eager->live = scheduled.token;
     listening.heard();
-    activity_completion result = workbench::completion(activities.at(0));
-    result.eager_token = draw_token();
-    bench.complete(result);
+    bench.wait(bench.store.complete(results));
     const auto heard = listening.heard();
     REQUIRE(heard.size() == 1);
     REQUIRE(heard[0].workflow_queues.size() == 1);

@@ -124,7 +124,7 @@ TEST_CASE("a plan probes indexes, however little there was when it was made")
               "read_claimed_tasks"})
             check_plan(name, "lease_settings");
         for (const char* const name :
-             {"create_instances",      "claim_woken_tasks",      "find_woken_tasks",
+             {"create_instances",      "claim_eager_tasks",      "find_eager_tasks",
               "delete_consumed",       "deliver_results",        "deliver_signals",
               "drop_results",          "end_activities",         "delete_requests",
               "fence_requests",        "fence_activity_tasks",   "fence_workflow_tasks",

@@ -123,11 +123,14 @@ TEST_CASE(
     for (const fault f : faults) {
         CAPTURE(name(f));
         bench.start(name(f));
-        bench.complete(workbench::scheduling(bench.claim_one(), 2));
+        const workflow_completion scheduled = workbench::scheduling(bench.claim_one(), 2);
+        bench.complete(scheduled);
         std::vector<activity_completion> results;
         for (const activity_task& each : bench.claim_activities()) {
-            results.push_back(workbench::completion(each));
-            results.back().eager_token = draw_token();
+            activity_completion& made = results.emplace_back(workbench::completion(each));
+            made.eager.emplace();
+            made.eager->token = draw_token();
+            made.eager->live = scheduled.token;
         }
         line.arm(f);
         const auto outcomes = bench.wait(bench.store.complete(results));
@@ -136,7 +139,7 @@ TEST_CASE(
             CHECK(each.status == completion_status::confirmed);
         REQUIRE(outcomes.at(0).claimed);
         CHECK_FALSE(outcomes.at(1).claimed);
-        CHECK(outcomes[0].claimed->token == results[0].eager_token);
+        CHECK(outcomes[0].claimed->token == results[0].eager->token);
         CHECK(outcomes[0].claimed->arrived.size() == 2);
         CHECK(bench.claim().empty());
         CHECK(

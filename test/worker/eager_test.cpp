@@ -1,16 +1,11 @@
-// Tasks that a worker claims as it makes them: activities that its workflow tasks schedule, and
-// workflow tasks that its activities' results wake.
-#include "acceptance/installation.hpp"
+// Activities that a worker claims as its workflow tasks schedule them.
+#include "steps.hpp"
 
 #include <worker/poller.hpp>
 
 #include <perdure/pg/connection.hpp>
 #include <perdure/pg/identifier.hpp>
 #include <perdure/store/announcement.hpp>
-#include <perdure/workflow/context.hpp>
-#include <perdure/workflow/definitions.hpp>
-#include <perdure/workflow/task.hpp>
-#include <perdure/workflow/when_all.hpp>
 
 #include <doctest/doctest.h>
 
@@ -29,90 +24,6 @@ using namespace perdure::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr workflow<"walk", int(int)> walk;
-constexpr workflow<"spread", void(int)> spread;
-constexpr activity<"step", int(int)> step;
-
-/// As many activities, one after the other.
-task<int> run_walk(context ctx, int count)
-{
-    int sum = 0;
-    for (int i = 0; i < count; ++i) sum += co_await ctx.run(step(i));
-    co_return sum;
-}
-
-/// Likewise; hears of each result.
-task<int> run_watched_walk(context ctx, int count, std::function<void()> arrived)
-{
-    int sum = 0;
-    for (int i = 0; i < count; ++i) {
-        sum += co_await ctx.run(step(i));
-        arrived();
-    }
-    co_return sum;
-}
-
-/// As many activities at once.
-task<void> run_spread(context ctx, int count)
-{
-    std::vector<operation<int>> steps;
-    for (int i = 0; i < count; ++i) steps.push_back(ctx.run(step(i)));
-    co_await when_all(std::move(steps));
-}
-
-asio::awaitable<int> do_step(activity_context, int given)
-{
-    co_return given;
-}
-
-/// Notes of every task whether it was claimed as it came into being.
-class ledger
-{
-public:
-    explicit ledger(const installation& on) : schema_{pg::quote_identifier(on.schema())}
-    {
-        execute("create table " + schema_ + ".ledger (kind text, eager boolean)");
-        execute("create function " + schema_ + R"(.note() returns trigger language plpgsql as $$
-            begin
-                execute format(
-                    'insert into %I.ledger values ($1, $2)', tg_table_schema)
-                    using tg_table_name, new.token is not null;
-                return null;
-            end $$)");
-        for (const char* const table : {".activity_tasks", ".workflow_tasks"})
-            execute(
-                "create trigger note after insert on " + schema_ + table +
-                " for each row execute function " + schema_ + ".note()");
-    }
-
-    std::int64_t activities(bool eager) { return count("activity_tasks", eager); }
-    std::int64_t workflow_tasks(bool eager) { return count("workflow_tasks", eager); }
-
-private:
-    std::int64_t count(std::string table, bool eager)
-    {
-        return run([&]() -> asio::awaitable<std::int64_t> {
-            pg::connection session = co_await pg::connection::connect(connection());
-            const pg::statement asked{
-                "select count(*) from " + schema_ + ".ledger where kind = $1 and eager = $2"};
-            const pg::result rows = co_await session.execute(asked, table, eager);
-            co_return rows.get<std::int64_t>(0, 0);
-        });
-    }
-
-    static pg::connection_options connection() { return pg::connection_options{test_dsn()}; }
-
-    static void execute(const std::string& text)
-    {
-        run([&]() -> asio::awaitable<void> {
-            pg::connection session = co_await pg::connection::connect(connection());
-            co_await session.execute(pg::statement{text});
-        });
-    }
-
-    std::string schema_;
-};
 
 /// A session that hears announcements from here on.
 asio::awaitable<pg::connection> listen_to(std::string schema)
@@ -150,48 +61,10 @@ TEST_CASE("activities that the workflow's own worker can run are claimed as they
         works.implement(step, do_step);
         here.start_all();
         CHECK(here.result_of(walk(10)) == 45);
-        CHECK(noted.activities(true) + noted.activities(false) == 10);
-        // Not while its slots are promised to a claim under way, and who polls often has one.
-        CHECK(noted.activities(true) >= (how == setting::polling ? 1 : 5));
+        CHECK(noted.activities(true) == 10);
+        CHECK(noted.activities(false) == 0);
         here.stop();
     }
-}
-
-TEST_CASE("a workflow goes on without being looked for when its worker's activity has ended")
-{
-    for (const setting how : {setting::cached, setting::polling}) {
-        CAPTURE(to_string(how));
-        const installation on{how};
-        ledger noted{on};
-        process here{on};
-        worker& works = here.add_worker();
-        works.implement(walk, run_walk);
-        works.implement(step, do_step);
-        here.start_all();
-        CHECK(here.result_of(walk(10)) == 45);
-        CHECK(noted.workflow_tasks(true) == 10);
-        CHECK(noted.workflow_tasks(false) == 1); // of its start
-        here.stop();
-    }
-}
-
-TEST_CASE("who does not have the live coroutine leaves its tasks to whoever looks")
-{
-    const installation on;
-    ledger noted{on};
-    process here{on};
-    here.add_worker().implement(walk, run_walk);
-    here.add_worker().implement(step, do_step);
-    worker_options forgetful = on.workers();
-    forgetful.queues({"forgetful"}).cached_instances(0);
-    worker& forgets = here.add_worker(forgetful);
-    forgets.implement(walk, run_walk);
-    forgets.implement(step, do_step);
-    here.start_all();
-    CHECK(here.result_of(walk(3)) == 3);
-    CHECK(here.result_of(walk(3).queue("forgetful")) == 3);
-    CHECK(noted.workflow_tasks(true) == 0);
-    CHECK(noted.workflow_tasks(false) == 8);
 }
 
 TEST_CASE("activities that it cannot run are offered to all")
@@ -341,39 +214,4 @@ TEST_CASE("an activity whose worker died after claiming it so is taken over when
     second.run([&]() -> asio::awaitable<void> {
         CHECK(co_await second.client().get(walk, "one").result() == 0);
     });
-}
-
-TEST_CASE(
-    "a workflow task whose worker died after claiming it so is taken over when its lease ends")
-{
-    const installation on;
-    process first{on};
-    worker_options brief = on.workers();
-    brief.lease(1s);
-    worker& dies = first.add_worker(brief);
-    bool dying = false;
-    const auto stand_still = [&] {
-        if (dying) first.io().stop();
-    };
-    dies.implement(walk, [&stand_still](context ctx, int count) {
-        return run_watched_walk(std::move(ctx), count, stand_still);
-    });
-    dies.implement(step, do_step);
-    first.start_all();
-    CHECK(first.result_of(walk(3)) == 3);
-    ledger noted{on};
-    dying = true;
-    CHECK_THROWS(first.result_of(walk(1).id("one")));
-    CHECK(noted.workflow_tasks(true) == 1);
-    // From here on the first process stands still.
-    engine_options looks = on.options();
-    process second{on, test_dsn(), looks.safety_poll(1s)};
-    worker& takes_over = second.add_worker();
-    takes_over.implement(walk, run_walk);
-    takes_over.implement(step, do_step);
-    second.start_all();
-    second.run([&]() -> asio::awaitable<void> {
-        CHECK(co_await second.client().get(walk, "one").result() == 0);
-    });
-    dying = false;
 }

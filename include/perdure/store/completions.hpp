@@ -90,6 +90,18 @@ struct workflow_release
     bool count_attempt = true; ///< whether this claim counts as an attempt
 };
 
+/// Whoever brings an activity's result goes on with the workflow itself (eager dispatch): it claims
+/// the task that the result wakes, in the same transaction. Nothing is claimed that somebody holds
+/// whose lease has not ended, or that has to wait, nor where a hundred events are to be read.
+struct eager_claim
+{
+    claim_token token{}; ///< drawn for this claim
+    /// Of the commit at which the claimant's live coroutine stands; nothing is claimed if there was
+    /// a later one.
+    claim_token live{};
+    std::chrono::milliseconds lease = defaults::lease; ///< counted by the database from the claim
+};
+
 /// How an attempt of an activity ended.
 struct activity_completion
 {
@@ -112,11 +124,10 @@ struct activity_completion
     payload data;
     std::chrono::milliseconds delay{0};
     std::string problem; ///< retry, release: shown by the instance's state; empty: leaves it
-    /// completed, failed: under this the reporter claims the instance's workflow task as the result
-    /// arrives, for `lease`, if nobody holds it and it need not wait (eager dispatch): it has the
-    /// live coroutine, and room. Others are told only when that ends. Nothing: whoever looks first.
-    std::optional<claim_token> eager_token;
-    std::chrono::milliseconds lease = defaults::lease;
+    /// completed, failed: the workflow task is claimed along with it, and others are told only when
+    /// the lease ends. Of several results of one instance in a batch the first claim counts, for
+    /// all. Nothing: the task is for whoever looks first.
+    std::optional<eager_claim> eager;
 
     /// Whether the workflow hears of it.
     bool is_result() const noexcept
@@ -133,9 +144,10 @@ struct activity_completed
     /// Confirmed, but nobody waited for it: its instance has finished or is in a later run.
     bool dropped = false;
     /// The workflow task that was claimed with it, and still is, without a history. Its lease is
-    /// counted from before the completion was handed in. Of several results of one instance in one
-    /// batch the first one has it.
+    /// counted from before the completion was handed in: little may be left of it if the database
+    /// was away.
     std::optional<workflow_task> claimed;
+    timestamp now{}; ///< the database's clock, if one was claimed
 };
 
 } // namespace perdure::store
