@@ -110,7 +110,7 @@ void activity_batch::add_claimed(pg::pipeline& work)
 void activity_batch::read_claimed(batch_items items, const pg::pipeline_result& results)
 {
     if (!claim_) return;
-    const timestamp now = results[*claim_].get<timestamp>(0, 1);
+    const timestamp claimed_at = results[*claim_].get<timestamp>(0, 1);
     for (workflow_task& task :
          read_claimed_tasks(results[claimed_tasks_], results[claimed_inboxes_])) {
         const auto claimant = std::ranges::find_if(items, [&](std::size_t item) {
@@ -118,8 +118,8 @@ void activity_batch::read_claimed(batch_items items, const pg::pipeline_result& 
             return each.instance == task.instance && each.eager && each.eager->token == task.token;
         });
         if (claimant == items.end()) continue;
+        task.claimed_at = claimed_at;
         outcomes_[*claimant].claimed = std::move(task);
-        outcomes_[*claimant].now = now;
     }
 }
 
@@ -130,8 +130,9 @@ void activity_batch::announce_results(batch_items items)
     announcement unclaimed = news();
     for (const auto& [instance, item] : claimants_of(items)) {
         const activity_completion& each = completions_[item];
-        if (!outcomes_[item].claimed && !outcomes_[item].dropped)
-            unclaimed.add_workflow_queue(each.workflow_queue, std::nullopt, each.holder);
+        if (outcomes_[item].claimed) continue;
+        // Dropped, perhaps; another result of the instance need not have been.
+        unclaimed.add_workflow_queue(each.workflow_queue, std::nullopt, each.holder);
     }
     if (!unclaimed.empty()) committed(unclaimed);
 }

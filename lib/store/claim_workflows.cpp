@@ -61,6 +61,7 @@ asio::awaitable<claimed<workflow_task>> claim_workflows(store_core& core, claim_
     core.clock.observe(claim.now);
     claim.tasks = read_claimed_tasks(results[tasks], results[inboxes]);
     for (workflow_task& task : claim.tasks) {
+        task.claimed_at = claim.now;
         task.history = std::move(history.events[task.instance]);
         if (const auto found = history.unreadable.find(task.instance);
             found != history.unreadable.end())

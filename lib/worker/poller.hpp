@@ -142,7 +142,9 @@ private:
     /// promised; and no more than one answer should hold.
     std::size_t most_per_claim() const noexcept
     {
-        return std::min<std::size_t>(bounds_.front()->half(), 500);
+        std::size_t half = 500;
+        for (const auto& each : bounds_) half = std::min(half, each->half());
+        return std::max<std::size_t>(half, 1);
     }
 
     std::size_t room() const noexcept

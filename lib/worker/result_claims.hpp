@@ -17,9 +17,9 @@
 
 namespace perdure {
 
-/// Lets results claim the workflow tasks that they wake, where the live coroutine is here and half of
-/// the slots are free: a slot is held until the result is stored, which takes as long as somebody has
-/// its instance locked. For the same reason of each instance one at a time does.
+/// Lets results claim the workflow tasks that they wake, where the live coroutine is here. Each holds a
+/// slot until it is stored, which takes as long as somebody has its instance locked: so there is one
+/// at a time of each instance, and of all together no more than half of the slots.
 class result_claims
 {
 public:
@@ -28,8 +28,9 @@ public:
     /// How many tasks of a queue may take slots.
     using room_function = std::function<std::size_t(std::string_view queue)>;
 
-    result_claims(std::shared_ptr<slots> of, std::chrono::milliseconds lease)
-        : slots_{std::move(of)}, lease_{lease}
+    /// \param self who claims.
+    result_claims(std::shared_ptr<slots> of, std::chrono::milliseconds lease, store::member_id self)
+        : slots_{std::move(of)}, lease_{lease}, self_{self}
     {}
 
     /// Adds claims to results that are about to be stored. \returns what is kept for each of them.
@@ -41,9 +42,10 @@ public:
         std::vector<slot> kept(results.size());
         for (std::size_t i = 0; i < results.size(); ++i) {
             store::activity_completion& each = results[i];
-            if (!each.is_result() || under_way_.contains(each.instance)) continue;
+            if (!each.is_result() || each.holder != self_) continue;
             const auto live = cache.token_of(each.instance);
-            if (!live || slots_->free_of_half() == 0 || room(each.workflow_queue) == 0) continue;
+            if (!live || under_way_.contains(each.instance)) continue;
+            if (under_way_.size() >= slots_->half() || room(each.workflow_queue) == 0) continue;
             each.eager.emplace();
             each.eager->token = store::draw_token();
             each.eager->live = *live;
@@ -57,6 +59,7 @@ public:
 private:
     std::shared_ptr<slots> slots_;
     std::chrono::milliseconds lease_;
+    store::member_id self_;
     std::map<store::instance_key, std::weak_ptr<slots::slot>> under_way_;
 };
 

@@ -2,6 +2,7 @@
 // is under way, and every end but a confirmed commit evicts it.
 #include <worker/worker_core.hpp>
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -67,7 +68,7 @@ public:
         : worker_{std::move(worker)},
           task_{std::move(task)},
           held_{worker_->leases().hold(task_, asked)},
-          now_{worker_->engine().hub().clock().now()}
+          now_{std::max(task_.claimed_at, worker_->engine().hub().clock().now())}
     {}
 
     asio::awaitable<void> run()
@@ -76,6 +77,8 @@ public:
         try {
             if (worker_->handing_back())
                 failure = without_fault(hand_back::because::worker_is_leaving);
+            else if (!held_.fresh())
+                failure = without_fault(hand_back::because::lease_is_ending);
             else
                 failure = co_await bring_to_life();
             bool more = !failure;
@@ -126,6 +129,10 @@ private:
     /// Returns whether more events arrived meanwhile, so that the task goes on.
     asio::awaitable<bool> activate_and_commit(std::optional<hand_back>& failure)
     {
+        if (held_.state()->lost()) {
+            lost("its lease ended before it could run");
+            co_return false;
+        }
         if (!held_.fresh()) {
             failure = without_fault(hand_back::because::lease_is_ending);
             co_return false;

@@ -44,7 +44,7 @@ public:
     slot take() { return slot{shared_from_this()}; }
     std::size_t used() const noexcept { return used_; }
     std::size_t free() const noexcept { return used_ < count_ ? count_ - used_ : 0; }
-    std::size_t half() const noexcept { return (count_ + 1) / 2; }
+    std::size_t half() const noexcept { return count_ / 2; }
     /// How many may be taken until half of them are.
     std::size_t free_of_half() const noexcept { return used_ < half() ? half() - used_ : 0; }
 

@@ -43,7 +43,7 @@ worker_core::worker_core(std::shared_ptr<engine_core> engine, worker_options opt
       options_{std::move(options)},
       cache_{options_.cached_instances()},
       workflow_slots_{std::make_shared<slots>(options_.workflow_slots())},
-      result_claims_{workflow_slots_, options_.lease()},
+      result_claims_{workflow_slots_, options_.lease(), engine_->member()},
       activity_slots_{std::make_shared<slots>(options_.activity_slots())},
       thread_slots_{std::make_shared<slots>(2 * options_.threads())},
       leases_{std::make_shared<lease_keeper>(engine_, options_.lease())},
@@ -416,16 +416,15 @@ std::vector<result_claims::slot> worker_core::claim_eagerly(
     auto kept = result_claims_.add(results, cache_, [this](std::string_view queue) {
         return workflow_poller_->eager_room(queue);
     });
-    workflow_poller_->taken();
+    if (std::ranges::any_of(kept, [](const auto& each) { return each != nullptr; }))
+        workflow_poller_->taken();
     return kept;
 }
 
 void worker_core::start(
     store::activity_completed& stored, result_claims::slot kept, time_point asked)
 {
-    if (!stored.claimed) return;
-    engine_->hub().observe_clock(stored.now);
-    start(std::move(*stored.claimed), std::move(*kept), asked);
+    if (stored.claimed) start(std::move(*stored.claimed), std::move(*kept), asked);
 }
 
 void worker_core::spawn_task(asio::awaitable<void> task, std::string_view when_failed)

@@ -70,7 +70,7 @@ TEST_CASE("a workflow task can be claimed along with the result that wakes it, a
     CHECK(task.arrived[0].event.data == text("42"));
     CHECK(task.history.empty());
     CHECK(task.problem.empty());
-    CHECK(outcome.now >= task.arrived[0].event.at);
+    CHECK(task.claimed_at >= task.arrived[0].event.at);
 
     std::vector<workflow_task> taken_over;
     const auto end = std::chrono::steady_clock::now() + test::deadline;
@@ -270,4 +270,21 @@ TEST_CASE("an attempt that is not the last claims no task")
         std::vector<activity_completion>{again, workbench::completion(two.activities.at(0))}));
     CHECK_FALSE(outcomes[0].claimed);
     CHECK(bench.claim().size() == 2);
+}
+
+TEST_CASE("a dropped result that would have claimed does not hide another one")
+{
+    const installation on;
+    workbench bench{on};
+    const waiting one = start_waiting(bench, "one", 2);
+    bench.signal("one");
+    workflow_completion withdraws = workbench::completion(bench.claim_one());
+    withdraws.cancelled_activities = {one.activities.at(0).operation};
+    bench.complete(withdraws);
+    const auto outcomes = bench.wait(bench.store.complete(std::vector<activity_completion>{
+        eager(one, 0), workbench::completion(one.activities.at(1))}));
+    CHECK(outcomes[0].dropped);
+    CHECK_FALSE(outcomes[0].claimed);
+    CHECK_FALSE(bench.announcements.confirmed.back().workflow_queues.at(0).due);
+    CHECK(bench.claim_one().arrived.size() == 1);
 }

@@ -160,9 +160,10 @@ TEST_CASE(
 TEST_CASE("results for an instance that somebody has locked leave a worker slots for others")
 {
     const installation on;
+    ledger noted{on};
     process here{on};
     worker_options few = on.workers();
-    few.workflow_slots(2);
+    few.workflow_slots(4);
     worker& works = here.add_worker(few);
     gate held;
     works.implement(spread, run_spread);
@@ -180,6 +181,7 @@ TEST_CASE("results for an instance that somebody has locked leave a worker slots
         co_await stranger.execute_script("rollback");
         co_await locked.result();
     });
+    CHECK(noted.workflow_tasks(true) >= 3); // of the other instance
 }
 
 TEST_CASE("a task that was claimed along with a result that came late is handed back at once")
@@ -236,11 +238,13 @@ TEST_CASE("a task that was claimed along with a result while the worker leaves i
             on.schema(), "do $$ begin assert (select token is null and visible_at <= now() "
                          "from {schema}.workflow_tasks); end $$");
     });
+    CHECK(here.logged("a workflow task was handed back instance=one"));
 }
 
 TEST_CASE("time does not run backwards in a history, however old the clock's last reading")
 {
     const installation on;
+    ledger noted{on};
     process here{on};
     worker& works = here.add_worker();
     works.implement(walk, run_walk);
@@ -257,6 +261,7 @@ TEST_CASE("time does not run backwards in a history, however old the clock's las
         CHECK(history.size() > 10);
         CHECK(std::ranges::is_sorted(history, {}, &event::at));
     });
+    CHECK(noted.workflow_tasks(true) == 3);
 }
 
 TEST_CASE("a result that the server refuses fails its activity, and keeps no slot")
@@ -264,7 +269,7 @@ TEST_CASE("a result that the server refuses fails its activity, and keeps no slo
     const installation on;
     process here{on};
     worker_options narrow = on.workers();
-    narrow.workflow_slots(1);
+    narrow.workflow_slots(2);
     worker& works = here.add_worker(narrow);
     works.implement(walk, run_walk);
     works.implement(step, do_step);

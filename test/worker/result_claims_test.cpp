@@ -12,6 +12,7 @@ using namespace std::chrono_literals;
 namespace {
 
 constexpr store::claim_token stands_at{5};
+constexpr store::member_id self{6};
 
 struct fixture
 {
@@ -29,6 +30,7 @@ struct fixture
             store::activity_completion& made = results.emplace_back();
             made.instance = store::instance_key{each};
             made.workflow_queue = "eu";
+            made.holder = self;
         }
         return add();
     }
@@ -48,7 +50,7 @@ struct fixture
     std::shared_ptr<slots> all = std::make_shared<slots>(7);
     instance_cache cache{100};
     std::size_t room = 100;
-    result_claims claims{all, 3s};
+    result_claims claims{all, 3s, self};
     std::vector<store::activity_completion> results;
     std::vector<std::vector<result_claims::slot>> kept;
 };
@@ -70,14 +72,16 @@ TEST_CASE_FIXTURE(fixture, "a result claims its workflow's task where the live c
 
 TEST_CASE_FIXTURE(fixture, "only results do, on queues that this worker looks at and has room for")
 {
-    results.resize(4);
+    results.resize(5);
     for (auto& each : results) each.instance = store::instance_key{1};
     for (auto& each : results) each.workflow_queue = "eu";
+    for (auto& each : results) each.holder = self;
     results[0].outcome = store::activity_completion::outcome::retry;
     results[1].outcome = store::activity_completion::outcome::release;
     results[2].workflow_queue = "us";
-    results[3].outcome = store::activity_completion::outcome::failed;
-    CHECK(add() == which{false, false, false, true});
+    results[3].holder = store::member_id{7}; // somebody else has it
+    results[4].outcome = store::activity_completion::outcome::failed;
+    CHECK(add() == which{false, false, false, false, true});
     room = 0;
     CHECK(add({2}) == which{false});
 }
@@ -91,10 +95,23 @@ TEST_CASE_FIXTURE(fixture, "of an instance one at a time does, until its result 
     CHECK(all->used() == 3);
 }
 
-TEST_CASE_FIXTURE(fixture, "they take half of the slots at most")
+TEST_CASE_FIXTURE(fixture, "those that wait take half of the slots at most")
 {
-    CHECK(add({1, 2, 3, 4, 5}) == which{true, true, true, true, false});
+    const slots::slot busy = all->take();
+    CHECK(add({1, 2, 3, 4, 5}) == which{true, true, true, false, false});
     CHECK(add({6}) == which{false});
     kept.clear();
     CHECK(add({6}) == which{true});
+}
+
+TEST_CASE("who has one slot keeps it for a look")
+{
+    result_claims claims{std::make_shared<slots>(1), 3s, self};
+    instance_cache cache{1};
+    cache.put(store::instance_key{1}, stands_at, nullptr);
+    std::vector<store::activity_completion> results(1);
+    results[0].instance = store::instance_key{1};
+    results[0].holder = self;
+    claims.add(results, cache, [](std::string_view) { return 1; });
+    CHECK_FALSE(results[0].eager);
 }

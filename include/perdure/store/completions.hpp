@@ -92,7 +92,8 @@ struct workflow_release
 
 /// Whoever brings an activity's result goes on with the workflow itself (eager dispatch): it claims
 /// the task that the result wakes, in the same transaction. Nothing is claimed that somebody holds
-/// whose lease has not ended, or that has to wait, nor where a hundred events are to be read.
+/// whose lease has not ended, or that has to wait, nor where more than a hundred events are to be
+/// read.
 struct eager_claim
 {
     claim_token token{}; ///< drawn for this claim
@@ -147,7 +148,6 @@ struct activity_completed
     /// counted from before the completion was handed in: little may be left of it if the database
     /// was away.
     std::optional<workflow_task> claimed;
-    timestamp now{}; ///< the database's clock, if one was claimed
 };
 
 } // namespace perdure::store

@@ -79,6 +79,7 @@ struct workflow_task
     std::int64_t history_bytes = 0;  ///< of the payloads in this run's history
     std::int32_t attempt = 1; ///< claims in a row without a completion, this one included; advisory
     claim_token token{};
+    timestamp claimed_at{};                ///< the database's clock, after the claim
     std::optional<claim_token> last_token; ///< of the last completed task, if there was one
     std::vector<arrived_event> arrived;    ///< all that waits, in order
     /// The current run's history, if no task of the instance was completed yet; else empty: see
