@@ -125,6 +125,7 @@ TEST_CASE("an activity that is given up has no other lease extended")
     });
     here.start_all();
     here.run([&]() -> asio::awaitable<void> {
+        co_await wait_until([&] { return here.logged("notifications arrive"); }); // all look then
         const auto one = co_await here.client().start(errand());
         co_await here.client().start(errand());
         co_await wait_until([&] { return begun == 2; });
