@@ -229,10 +229,10 @@ store::announcement wake_hub::take_known(store::announcement& news) const
 void wake_hub::told(const store::announcement& what, const store::announcement& said)
 {
     for_each_queue(what, [&](task_kind kind, const store::announced_queue& queue) {
-        const auto& told =
+        const auto& queues =
             kind == task_kind::workflow ? said.workflow_queues : said.activity_queues;
-        const auto same = std::ranges::find(told, queue.queue, &store::announced_queue::queue);
-        if (queue.due && same != told.end() && same->due == queue.due)
+        const auto same = std::ranges::find(queues, queue.queue, &store::announced_queue::queue);
+        if (queue.due && same != queues.end() && same->due == queue.due)
             lookouts_.told({kind, queue.queue}, *queue.due);
     });
 }

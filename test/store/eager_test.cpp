@@ -33,12 +33,7 @@ waiting start_waiting(workbench& bench, const std::string& id, std::int32_t acti
 activity_completion eager(
     const waiting& from, std::size_t place = 0, std::chrono::milliseconds lease = 10s)
 {
-    activity_completion made = workbench::completion(from.activities.at(place));
-    made.eager.emplace();
-    made.eager->token = draw_token();
-    made.eager->live = from.live;
-    made.eager->lease = lease;
-    return made;
+    return workbench::claiming(from.activities.at(place), from.live, lease);
 }
 
 } // namespace

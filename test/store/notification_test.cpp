@@ -1,6 +1,6 @@
-// Who is told what: behind commits, and by the triggers for what comes from elsewhere.
+// Who is told what behind commits.
+#include "ear.hpp"
 #include "proxy.hpp"
-#include "workbench.hpp"
 
 #include <store/activity_batch.hpp>
 #include <store/create_batch.hpp>
@@ -16,42 +16,19 @@ using namespace perdure::store;
 
 namespace {
 
-/// A session that listens to an installation's channel.
-class ear
+/// That the end of a lease is announced, here and to others, who rank by it: early rather than late.
+void check_lease_end(
+    workbench& bench, const std::vector<announced_queue>& heard,
+    const std::vector<announced_queue>& confirmed, const std::string& table)
 {
-public:
-    ear(const installation& on, workbench& bench)
-        : bench_{bench}, session_{bench.wait(pg::connection::connect(on.options()))}
-    {
-        const pg::statement listen = on.sql("listen {schema}");
-        bench_.wait(session_.execute(listen));
-    }
-
-    /// What is heard until a marker comes that is sent now: all that was sent before.
-    std::vector<announcement> heard()
-    {
-        return bench_.run([this]() -> asio::awaitable<std::vector<announcement>> {
-            const pg::statement mark{"select pg_notify(pg_listening_channels(), 'mark')"};
-            co_await session_.execute(mark);
-            std::vector<announcement> all;
-            for (;;) {
-                const auto arrived = co_await session_.wait_notifications(
-                    std::chrono::steady_clock::now() + test::deadline);
-                if (arrived.empty()) throw std::runtime_error{"nothing was heard"};
-                for (const pg::notification& each : arrived) {
-                    if (each.payload == "mark") co_return all;
-                    const auto read = decode_announcement(each.payload);
-                    if (!read) throw std::runtime_error{"not an announcement: " + each.payload};
-                    all.push_back(*read);
-                }
-            }
-        });
-    }
-
-private:
-    workbench& bench_;
-    pg::connection session_;
-};
+    REQUIRE(heard.size() == 1);
+    const auto due = heard[0].due;
+    REQUIRE(due);
+    const auto ends = bench.value<timestamp>("select min(visible_at) from {schema}." + table);
+    CHECK(*due <= ends);
+    CHECK(*due > ends - 5s);
+    CHECK(confirmed.at(0).due == due);
+}
 
 } // namespace
 
@@ -126,13 +103,9 @@ TEST_CASE(
     bench.complete(done);
     const auto heard = listening.heard();
     REQUIRE(heard.size() == 1);
-    REQUIRE(heard[0].activity_queues.size() == 1);
-    const auto due = heard[0].activity_queues[0].due;
-    REQUIRE(due);
-    const auto ends = bench.value<timestamp>("select min(visible_at) from {schema}.activity_tasks");
-    CHECK(*due <= ends); // early rather than late
-    CHECK(*due > ends - 5s);
-    CHECK(bench.announcements.confirmed.back().activity_queues.at(0).due == due); // they rank by it
+    check_lease_end(
+        bench, heard[0].activity_queues, bench.announcements.confirmed.back().activity_queues,
+        "activity_tasks");
 }
 
 TEST_CASE(
@@ -144,23 +117,17 @@ TEST_CASE(
     bench.start("one");
     const workflow_completion scheduled = workbench::scheduling(bench.claim_one(), 2);
     bench.complete(scheduled);
-    std::vector<activity_completion> results;
-    for (const activity_task& each : bench.claim_activities())
-        results.push_back(workbench::completion(each));
-    results.at(1).eager.emplace(); // for the other, too
-    results[1].eager->token = draw_token();
-    results[1].eager->live = scheduled.token;
+    const auto activities = bench.claim_activities();
+    const std::vector<activity_completion> results{
+        workbench::completion(activities.at(0)),
+        workbench::claiming(activities.at(1), scheduled.token)}; // for the other, too
     listening.heard();
     bench.wait(bench.store.complete(results));
     const auto heard = listening.heard();
     REQUIRE(heard.size() == 1);
-    REQUIRE(heard[0].workflow_queues.size() == 1);
-    const auto due = heard[0].workflow_queues[0].due;
-    REQUIRE(due);
-    const auto ends = bench.value<timestamp>("select visible_at from {schema}.workflow_tasks");
-    CHECK(*due <= ends); // early rather than late
-    CHECK(*due > ends - 5s);
-    CHECK(bench.announcements.confirmed.back().workflow_queues.at(0).due == due);
+    check_lease_end(
+        bench, heard[0].workflow_queues, bench.announcements.confirmed.back().workflow_queues,
+        "workflow_tasks");
 }
 
 TEST_CASE("who completed an instance's last task is named to look first for what arrives")
@@ -379,130 +346,4 @@ TEST_CASE(
     while (heard < rounds && std::chrono::steady_clock::now() < end)
         heard += listening.heard().size();
     CHECK(heard == rounds);
-}
-
-TEST_CASE("tasks that somebody else inserts are announced, once for each statement")
-{
-    const installation on;
-    workbench bench{on};
-    ear listening{on, bench};
-    bench.execute("insert into {schema}.workflow_tasks (instance, queue, visible_at, token) values "
-                  "(1, 'a', now(), null), (2, 'a', now() + interval '1 h', null), "
-                  "(3, 'b', '2030-01-01 00:00Z', null), (4, 'c', now(), 7)");
-    auto heard = listening.heard();
-    REQUIRE(heard.size() == 1);
-    REQUIRE(heard[0].workflow_queues.size() == 2);
-    for (const announced_queue& each : heard[0].workflow_queues) {
-        if (each.queue == "a") CHECK_FALSE(each.due);
-        if (each.queue == "b") CHECK(each.due == timestamp{1'893'456'000s});
-    }
-    CHECK(heard[0].activity_queues.empty());
-    CHECK(heard[0].from.empty());
-
-    bench.execute(
-        "insert into {schema}.activity_tasks (instance, run, operation, queue, visible_at, "
-        "workflow_queue, name, arguments, start_to_close, attempts, initial_interval, "
-        "backoff_coefficient, maximum_interval) "
-        "values (1, 1, 1, 'x', now(), 'a', 'a', '[]', 1, 1, 1, 1, 1)");
-    heard = listening.heard();
-    REQUIRE(heard.size() == 1);
-    CHECK(heard[0].activity_queues.at(0).queue == "x");
-}
-
-TEST_CASE("tasks that somebody else frees or moves earlier are announced, an upsert's too")
-{
-    const installation on;
-    workbench bench{on};
-    bench.execute(
-        "insert into {schema}.workflow_tasks (instance, queue, visible_at, token) values "
-        "(1, 'free', now() + interval '1 h', null), (2, 'held', now() + interval '1 h', 7), "
-        "(3, 'later', now() + interval '1 h', 7)");
-    ear listening{on, bench};
-    bench.execute("insert into {schema}.workflow_tasks (instance, queue, visible_at) "
-                  "values (1, 'free', now()) "
-                  "on conflict (instance) do update set visible_at = excluded.visible_at");
-    auto heard = listening.heard();
-    REQUIRE(heard.size() == 1);
-    CHECK(heard[0].workflow_queues.at(0).queue == "free");
-
-    bench.execute("update {schema}.workflow_tasks set token = null where instance = 2");
-    heard = listening.heard();
-    REQUIRE(heard.size() == 1);
-    CHECK(heard[0].workflow_queues.at(0).queue == "held");
-    CHECK(heard[0].workflow_queues.at(0).due);
-
-    bench.execute(
-        "update {schema}.workflow_tasks set visible_at = now() + interval '2 h' where token = 7");
-    CHECK(listening.heard().empty());
-    bench.execute("update {schema}.workflow_tasks set visible_at = now() + interval '30 min' "
-                  "where token = 7");
-    CHECK(listening.heard().size() == 1);
-
-    bench.execute("insert into {schema}.workflow_tasks (instance, queue, visible_at) "
-                  "select n, repeat('q', 90) || n, now() from generate_series(100, 300) as n");
-    heard = listening.heard();
-    REQUIRE(heard.size() == 1);
-    CHECK(heard[0].everything);
-}
-
-TEST_CASE("requests are announced when they are committed, and what a start makes claimable")
-{
-    const installation on;
-    workbench bench{on};
-    bench.start("one");
-    ear listening{on, bench};
-    bench.run([&]() -> asio::awaitable<void> {
-        by_hand session = co_await by_hand::connect(on);
-        co_await session("begin");
-        co_await session("select {schema}.signal('one', 's') from generate_series(1, 100)");
-        co_await session("select {schema}.cancel('one')");
-        co_await session("rollback");
-        co_await session("begin");
-        co_await session("select {schema}.signal('one', 's') from generate_series(1, 100)");
-        co_await session("select {schema}.cancel('one')");
-        co_await session("commit");
-    });
-    auto heard = listening.heard();
-    REQUIRE(heard.size() == 1); // equal ones of a transaction are one
-    REQUIRE(heard[0].request_queues.size() == 1);
-    CHECK(heard[0].request_queues[0].queue == "");
-    CHECK_FALSE(heard[0].request_queues[0].due);
-    CHECK(heard[0].workflow_queues.empty());
-
-    bench.execute("select {schema}.start('w', queue => 'now')");
-    heard = listening.heard();
-    REQUIRE(heard.size() == 1);
-    CHECK(heard[0].workflow_queues.at(0).queue == "now");
-    CHECK_FALSE(heard[0].workflow_queues[0].due);
-    bench.execute("select {schema}.start('w', queue => 'later', at => '2030-01-01 00:00Z')");
-    heard = listening.heard();
-    REQUIRE(heard.size() == 1);
-    CHECK(heard[0].workflow_queues.at(0).due == timestamp{1'893'456'000s});
-}
-
-TEST_CASE("the store's own transactions do not set the triggers off")
-{
-    const installation on;
-    workbench bench{on};
-    bench.announcements.silent = true;
-    ear listening{on, bench};
-    bench.start("one");
-    workflow_task task = bench.claim_one();
-    workflow_release back;
-    back.instance = task.instance;
-    back.queue = task.queue;
-    back.token = task.token;
-    bench.wait(bench.store.release({back}));
-    task = bench.claim_one();
-    const std::vector<workflow_lease> leases{{task.instance, task.token}};
-    bench.wait(bench.store.extend(leases, 1ms)); // which moves its instant earlier
-    bench.complete(workbench::scheduling(task));
-    const activity_task activity = bench.claim_activities().at(0);
-    activity_completion again = workbench::completion(activity);
-    again.outcome = activity_completion::outcome::retry;
-    bench.complete(again);
-    bench.complete(workbench::completion(bench.claim_activities().at(0)));
-    bench.signal("one");
-    bench.complete(workbench::finishing(bench.claim_one()));
-    CHECK(listening.heard().empty());
 }

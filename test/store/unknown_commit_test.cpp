@@ -126,12 +126,8 @@ TEST_CASE(
         const workflow_completion scheduled = workbench::scheduling(bench.claim_one(), 2);
         bench.complete(scheduled);
         std::vector<activity_completion> results;
-        for (const activity_task& each : bench.claim_activities()) {
-            activity_completion& made = results.emplace_back(workbench::completion(each));
-            made.eager.emplace();
-            made.eager->token = draw_token();
-            made.eager->live = scheduled.token;
-        }
+        for (const activity_task& each : bench.claim_activities())
+            results.push_back(workbench::claiming(each, scheduled.token));
         line.arm(f);
         const auto outcomes = bench.wait(bench.store.complete(results));
         CHECK(line.fired());

@@ -365,6 +365,18 @@ public:
         return completion;
     }
 
+    /// A result whose reporter goes on with the workflow, whose live coroutine stands at this commit.
+    static activity_completion claiming(
+        const activity_task& task, claim_token live, std::chrono::milliseconds lease = 10s)
+    {
+        activity_completion made = completion(task);
+        made.eager.emplace();
+        made.eager->token = draw_token();
+        made.eager->live = live;
+        made.eager->lease = lease;
+        return made;
+    }
+
     workflow_completed complete(workflow_completion completion)
     {
         return wait(store.complete(std::vector<workflow_completion>{std::move(completion)})).at(0);

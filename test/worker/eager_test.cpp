@@ -57,8 +57,7 @@ TEST_CASE("activities that the workflow's own worker can run are claimed as they
         ledger noted{on};
         process here{on};
         worker& works = here.add_worker();
-        works.implement(walk, run_walk);
-        works.implement(step, do_step);
+        employ(works);
         here.start_all();
         CHECK(here.result_of(walk(10)) == 45);
         CHECK(noted.activities(true) == 10);
@@ -189,8 +188,7 @@ TEST_CASE("an activity whose worker died after claiming it so is taken over when
 
     process second{on, test_dsn(), nobody_polls};
     worker& takes_over = second.add_worker();
-    takes_over.implement(walk, run_walk);
-    takes_over.implement(step, do_step);
+    employ(takes_over);
     second.run([&]() -> asio::awaitable<void> {
         pg::connection ear = co_await listen_to(on.schema());
         second.start_all();

@@ -1,7 +1,7 @@
 // Workflow tasks that a worker claims along with the results of its activities.
 #include "steps.hpp"
 
-#include <engine/engine_core.hpp>
+#include <worker/worker_core.hpp>
 
 #include <perdure/workflow/failed.hpp>
 
@@ -10,9 +10,11 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace asio = boost::asio;
 using namespace perdure;
@@ -93,8 +95,7 @@ TEST_CASE("a workflow goes on without being looked for when its worker's activit
         ledger noted{on};
         process here{on};
         worker& works = here.add_worker();
-        works.implement(walk, run_walk);
-        works.implement(step, do_step);
+        employ(works);
         here.start_all();
         CHECK(here.result_of(walk(10)) == 45);
         CHECK(noted.workflow_tasks(true) == 10);
@@ -113,8 +114,7 @@ TEST_CASE("who does not have the live coroutine leaves its tasks to whoever look
     worker_options forgetful = on.workers();
     forgetful.queues({"forgetful"}).cached_instances(0);
     worker& forgets = here.add_worker(forgetful);
-    forgets.implement(walk, run_walk);
-    forgets.implement(step, do_step);
+    employ(forgets);
     here.start_all();
     CHECK(here.result_of(walk(3)) == 3);
     CHECK(here.result_of(walk(3).queue("forgetful")) == 3);
@@ -148,8 +148,7 @@ TEST_CASE(
     engine_options looks = on.options();
     process second{on, test_dsn(), looks.safety_poll(1s)};
     worker& takes_over = second.add_worker();
-    takes_over.implement(walk, run_walk);
-    takes_over.implement(step, do_step);
+    employ(takes_over);
     second.start_all();
     second.run([&]() -> asio::awaitable<void> {
         CHECK(co_await second.client().get(walk, "one").result() == 0);
@@ -271,8 +270,7 @@ TEST_CASE("a result that the server refuses fails its activity, and keeps no slo
     worker_options narrow = on.workers();
     narrow.workflow_slots(2);
     worker& works = here.add_worker(narrow);
-    works.implement(walk, run_walk);
-    works.implement(step, do_step);
+    employ(works);
     here.start_all();
     here.run([&]() -> asio::awaitable<void> {
         co_await execute(
@@ -287,4 +285,33 @@ TEST_CASE("a result that the server refuses fails its activity, and keeps no slo
         co_await execute(on.schema(), "drop trigger refuse on {schema}.inbox");
     });
     CHECK(here.result_of(walk(3)) == 3);
+}
+
+TEST_CASE("what a worker hears when it has left is left to its lease")
+{
+    const installation on;
+    asio::io_context io{1};
+    std::vector<std::string> said;
+    engine_options options = on.options();
+    options.log([&said](auto, auto message, auto) { said.emplace_back(message); });
+    const auto core = std::make_shared<engine_core>(io.get_executor(), test_dsn(), options);
+    const auto gone = std::make_shared<worker_core>(core, on.workers());
+    bool begun = false;
+    bool ended = false;
+    asio::co_spawn(io, worker_core::run(gone), [&](std::exception_ptr) { ended = true; });
+    asio::post(io, [&] { begun = true; });
+    run(io, wait_until([&] { return begun; }));
+    gone->drain(0ms);
+    run(io, wait_until([&] { return ended; }));
+    said.clear();
+    const auto taken = std::make_shared<slots>(1);
+    store::activity_completed late;
+    late.claimed.emplace();
+    gone->start(
+        late, std::make_shared<slots::slot>(taken->take()), std::chrono::steady_clock::now());
+    io.restart();
+    io.poll();
+    CHECK(said.empty()); // it was not even handed back
+    CHECK(taken->used() == 0);
+    core->shut_down();
 }

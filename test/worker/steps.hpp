@@ -45,6 +45,12 @@ inline asio::awaitable<int> do_step(activity_context, int given)
     co_return given;
 }
 
+inline void employ(worker& who)
+{
+    who.implement(walk, run_walk);
+    who.implement(step, do_step);
+}
+
 /// Notes of every task whether it was claimed as it came into being.
 class ledger
 {

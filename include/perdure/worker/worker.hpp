@@ -27,10 +27,10 @@ public:
     /// The queues to serve, at least one; each name at most 100 characters of `A-Za-z0-9-_./`.
     /// Default: `default`.
     worker_options& queues(std::vector<std::string> names);
-    /// At most how many workflow tasks are claimed at a time, half of them by one look; those count
-    /// that are being claimed along with the results of activities, which take half at most. Default: 100.
+    /// At most how many workflow tasks are claimed at a time; half of them, and 500, by one look, and
+    /// half along with results of activities that are being stored. Default: 100.
     worker_options& workflow_slots(std::size_t slots);
-    /// At most how many activities are claimed at a time, half of them, and 500, by one look. Default:
+    /// At most how many activities are claimed at a time; half of them, and 500, by one look. Default:
     /// 1,000.
     worker_options& activity_slots(std::size_t slots);
     /// Threads for activities that are plain functions, started with the first such activity. At
